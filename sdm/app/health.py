@@ -1,0 +1,120 @@
+"""Is it well? `/healthz` (the process), `/readyz` (database, migrations, scheduler), `/metrics` (figures)."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+
+from flask import Blueprint, Flask, Response, abort, current_app, request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from sdm.app import metrics as figures
+from sdm.app.migrate import head_revision
+from sdm.kernel import jobs
+from sdm.kernel.db import db
+from sdm.kernel.settings import Settings
+from sdm.kernel.web import json_reply, pulse_check, view
+
+HEARTBEAT_SECONDS_MAX = 2 * jobs.LEASE_SECONDS
+health = Blueprint("health", __name__)
+
+_VERSION = text("SELECT version_num FROM alembic_version")
+_OUTBOX_AGE = text(
+    "SELECT extract(epoch FROM clock_timestamp() - min(next_at)) FROM outbox_delivery "
+    "WHERE state = 'waiting' AND next_at <= clock_timestamp()"
+)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the endpoints and the light check behind the thin line."""
+    app.register_blueprint(health)
+    figures.watch_commands()
+    if settings.env != "test":
+        pulse_check(scheduler_pulse)
+
+
+@health.get("/healthz")
+@view(public=True)
+def healthz() -> Response:
+    """The process answers; the database is not asked."""
+    return json_reply({"ok": True})
+
+
+@health.get("/readyz")
+@view(public=True)
+def readyz() -> Response:
+    """Ready for work, or 503 with the reasons."""
+    reasons = reasons_not_ready()
+    return json_reply({"ok": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+
+@health.get("/metrics")
+@view(public=True)
+def metrics() -> Response:
+    """Figures in the Prometheus text format, for this machine or with the token."""
+    _require_reader()
+    try:
+        with db.engine.connect() as connection:
+            waiting = connection.execute(_OUTBOX_AGE).scalar()
+        heartbeat = jobs.heartbeat_age_seconds()
+    except SQLAlchemyError:
+        waiting = heartbeat = None
+    body, kind = figures.render(None if waiting is None else float(waiting), heartbeat)
+    return Response(body, content_type=kind)
+
+
+def reasons_not_ready() -> list[str]:
+    """Codes of what keeps the product from working: database, migrations, scheduler."""
+    try:
+        applied = _applied_revision()
+        age = jobs.heartbeat_age_seconds() if applied != "missing" else None
+    except SQLAlchemyError:
+        return ["database.unreachable"]
+    reasons = []
+    if applied != head_revision():
+        reasons.append("migrations.pending")
+    if age is None or age > HEARTBEAT_SECONDS_MAX:
+        reasons.append("scheduler.silent")
+    return reasons
+
+
+def scheduler_pulse() -> str | None:
+    """A sentence when jobs do not run, for the thin line of every page."""
+    from sdm.kernel.i18n import _
+
+    try:
+        age = jobs.heartbeat_age_seconds()
+    except SQLAlchemyError:
+        return _("The database does not answer")
+    if age is None or age > HEARTBEAT_SECONDS_MAX:
+        return _("Background work stands still: the scheduler does not run")
+    return None
+
+
+def _applied_revision() -> str | None:
+    """Revision of the database; "missing" when it has no tables of ours at all."""
+    with db.engine.connect() as connection:
+        if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is not None:
+            return connection.execute(_VERSION).scalar()
+        known = connection.execute(text("SELECT to_regclass('scheduler_lease')")).scalar()
+    return None if known is not None else "missing"
+
+
+def _require_reader() -> None:
+    """Let in who shows the token; without a token set, who sits at this machine."""
+    from sdm.app import settings_of
+
+    token = settings_of(current_app).metrics_token  # type: ignore[arg-type]
+    if token:
+        if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}"):
+            abort(403)
+    elif not _is_loopback(request.remote_addr or ""):
+        abort(403)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

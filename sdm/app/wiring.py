@@ -1,0 +1,127 @@
+"""What belongs to the product, as plain lists of `module:attribute`. Packages are named here and nowhere else.
+
+`import_models()` makes all tables known; `load()` fills the registries of the lower layers once per process;
+`blueprints()` and `cli_groups()` give the application and the command line their parts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+# Modules whose import declares tables.
+MODELS: list[str] = [
+    "sdm.kernel.audit",
+    "sdm.kernel.documents",
+    "sdm.kernel.drafts",
+    "sdm.kernel.idempotency",
+    "sdm.kernel.jobs",
+    "sdm.kernel.numbering",
+    "sdm.kernel.outbox",
+    "branches.org.models",
+    "branches.catalogue.models",
+    "branches.pricing.models",
+    "branches.orders.models",
+    "sdm.auth.models",
+    "sdm.cases.models",
+    "inventory.stock.models",
+    "inventory.receipts.models",
+    "inventory.shipments.models",
+    "inventory.channel.models",
+    "finance.ledger.models",
+    "finance.credit.models",
+    "finance.receivables.models",
+]
+
+# Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
+BLUEPRINTS: list[str] = []
+API_BLUEPRINTS: list[str] = []
+
+# click commands or groups below `sdm`.
+CLI_GROUPS: list[str] = []
+
+# Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
+JOBS: list[str] = ["sdm.app.housekeeping:JOBS"]
+EVENT_READERS: list[str] = []
+CHECKS: list[str] = ["sdm.app.housekeeping:CHECKS"]
+DOCUMENT_KINDS: list[str] = []
+SHEETS: list[str] = []
+CASE_KINDS: list[str] = []
+
+# (hook name, "module:function"): calls from a lower layer to a higher one in the same transaction.
+HOOKS: list[tuple[str, str]] = []
+
+# "module:function" called with the Flask application once, after the extensions are ready.
+SETUP: list[str] = []
+
+REGISTRARS: list[tuple[list[str], str]] = [
+    (JOBS, "sdm.kernel.jobs:register"),
+    (EVENT_READERS, "sdm.app.wiring:register_readers"),
+    (CHECKS, "sdm.kernel.checks:register"),
+    (DOCUMENT_KINDS, "sdm.app.wiring:register_document_kinds"),
+    (SHEETS, "sdm.intake.sheets:register"),
+    (CASE_KINDS, "sdm.cases.registry:register"),
+]
+
+_loaded = False
+
+
+def resolve(name: str) -> Any:
+    """The object behind `module:attribute`. ImportError or AttributeError when it does not exist."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def import_models() -> None:
+    """Import every module with tables."""
+    for module in MODELS:
+        importlib.import_module(module)
+
+
+def load() -> None:
+    """Fill the registries once per process."""
+    global _loaded
+    if _loaded:
+        return
+    import_models()
+    for names, registrar in REGISTRARS:
+        register: Callable[[Iterable[Any]], None] | None = resolve(registrar) if names else None
+        for name in names:
+            if register is not None:
+                register(resolve(name))
+    _load_hooks()
+    _loaded = True
+
+
+def _load_hooks() -> None:
+    from sdm.kernel import hooks
+
+    for name, function in HOOKS:
+        hooks.register(name, resolve(function))
+
+
+def register_readers(readers: Iterable[Any]) -> None:
+    """Readers of outbox events."""
+    from sdm.kernel import outbox
+
+    for reader in readers:
+        outbox.register(reader)
+
+
+def register_document_kinds(kinds: Iterable[Any]) -> None:
+    """Kinds of documents with their address and permission."""
+    from sdm.kernel import documents
+
+    for kind in kinds:
+        documents.register_kind(kind)
+
+
+def blueprints() -> list[Any]:
+    """All blueprints, pages first."""
+    return [resolve(name) for name in (*BLUEPRINTS, *API_BLUEPRINTS)]
+
+
+def cli_groups() -> list[Any]:
+    """All click commands below `sdm`."""
+    return [resolve(name) for name in CLI_GROUPS]
