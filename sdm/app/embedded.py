@@ -118,7 +118,7 @@ def _bundled() -> str:
 
 def _join(place: pgserver.Place) -> None:
     membership = _memberships.get(place.home)
-    if membership is not None and membership.pid == os.getpid() and pgserver.running(place):
+    if membership is not None and membership.pid == os.getpid() and pgserver.ready(place):
         return
     descriptor = pgserver.join(place)
     if membership is not None and membership.pid == os.getpid():

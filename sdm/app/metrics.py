@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -13,6 +14,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from sdm.kernel import command
@@ -46,9 +48,21 @@ def render(outbox_age_seconds: float | None, heartbeat_age_seconds: float | None
         MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
     else:
         collected = REGISTRY
-    now = CollectorRegistry()
-    Gauge("sdm_outbox_age_seconds", "Age of the oldest waiting event", registry=now).set(outbox_age_seconds or 0)
-    Gauge("sdm_scheduler_heartbeat_age_seconds", "Time since the scheduler's heartbeat", registry=now).set(
-        -1 if heartbeat_age_seconds is None else heartbeat_age_seconds
-    )
-    return generate_latest(collected) + generate_latest(now), CONTENT_TYPE_LATEST
+    ages = CollectorRegistry()
+    ages.register(_Ages(outbox_age_seconds, heartbeat_age_seconds))
+    return generate_latest(collected) + generate_latest(ages), CONTENT_TYPE_LATEST
+
+
+class _Ages:
+    """Two figures read at this moment; kept out of the workers' files."""
+
+    def __init__(self, outbox_seconds: float | None, heartbeat_seconds: float | None) -> None:
+        self.outbox_seconds = outbox_seconds
+        self.heartbeat_seconds = heartbeat_seconds
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The age of the oldest waiting event (0: none waits) and of the scheduler's heartbeat (absent: never)."""
+        yield GaugeMetricFamily("sdm_outbox_age_seconds", "Age of the oldest due event", self.outbox_seconds or 0.0)
+        if self.heartbeat_seconds is not None:
+            text = "Time since the scheduler renewed its lease"
+            yield GaugeMetricFamily("sdm_scheduler_heartbeat_age_seconds", text, self.heartbeat_seconds)

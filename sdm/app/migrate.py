@@ -13,10 +13,13 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from sdm.kernel.db import db
+from sdm.kernel.errors import N_, SdmError, describe
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 migrate = Migrate(db=db, directory=str(FOLDER), compare_type=True)
+
+describe({"migrations.pending": N_("The tables are not up to date; run: sdm db upgrade")})
 
 
 def init_app(app: Flask) -> None:
@@ -52,6 +55,12 @@ def current(app: Flask) -> str | None:
     """Revision the database is at; None for an empty one."""
     with app.app_context(), db.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def require_current(app: Flask) -> None:
+    """Refuse to work on tables of another version (SdmError `migrations.pending`)."""
+    if current(app) != head_revision():
+        raise SdmError("migrations.pending")
 
 
 def _config() -> Config:

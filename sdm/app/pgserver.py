@@ -57,6 +57,7 @@ RESTARTS_MAX = 5
 LOG_BYTES_MAX = 20_000_000
 DISK_BYTES_MIN = 200_000_000
 ROLE = "sdm"
+CACHE_FOLDERS = ("/var/cache", "/var/lib", "/opt")  # for programs the server's user cannot reach as installed
 
 TUNING = {
     "shared_buffers": "256MB",
@@ -222,6 +223,11 @@ def running(place: Place) -> bool:
     return place.folder.is_dir() and not _is_free(place, "server.lock")
 
 
+def ready(place: Place) -> bool:
+    """True when the server is alive and takes connections."""
+    return running(place) and _pid_file(place)[7:8] == ["ready"] and _alive(place)
+
+
 def has_users(place: Place) -> bool:
     """True when some process uses the server."""
     return place.folder.is_dir() and not _is_free(place, "users.lock")
@@ -268,8 +274,8 @@ def start_server(place: Place) -> None:
     """Start the server process and wait until it is ready. ServerError with the server's own words when it is not."""
     account = server_account(place)
     programs = reachable_programs(place, account)
-    with contextlib.suppress(FileNotFoundError):
-        (place.data / "postmaster.pid").unlink()  # server.lock is free, so nobody it could name is alive
+    for name in ("postmaster.pid", f"{SOCKET_NAME}.lock", SOCKET_NAME):
+        (place.data / name).unlink(missing_ok=True)  # server.lock is free, so nobody they could name is alive
     options = {**place.options, "listen_addresses": "", "unix_socket_directories": ".", "port": "5432"}
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with _directory(place.data) as folder, _server_log(place) as log:
@@ -302,9 +308,8 @@ def _await_ready(place: Place, process: subprocess.Popen[bytes] | None) -> bool:
     """Wait until the server says it is ready in its pid file; False when it died or takes too long."""
     until = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < until:
-        if _pid_file(place)[7:8] == ["ready"]:
-            if _alive(place):
-                return True
+        if _pid_file(place)[7:8] == ["ready"] and _alive(place):
+            return True
         if process is not None and process.poll() is not None:
             return False
         if process is None and (_is_free(place, "server.lock") or not _alive(place)):
@@ -475,8 +480,8 @@ def _copied_programs(programs: Path, account: pwd.struct_passwd) -> Path | None:
     install, package = programs.parent, programs.parent.parent
     build = (programs / "postgres").stat()
     name = hashlib.sha256(f"{programs}:{build.st_size}:{build.st_mtime_ns}".encode()).hexdigest()[:12]
-    for base in (Path("/var/cache"), Path("/var/lib"), Path("/opt")):
-        root = base / f"sdm-postgresql-{name}"
+    for base in CACHE_FOLDERS:
+        root = Path(base) / f"sdm-postgresql-{name}"
         target = root / package.name / install.name / "bin"
         if not _owned_by_root(root):
             with contextlib.suppress(OSError):
@@ -801,7 +806,16 @@ def watch(place: Place) -> None:
             restarts += 1
             if restarts > RESTARTS_MAX:
                 return
-            ensure_started(place)
+            _restart(place)
+
+
+def _restart(place: Place) -> None:
+    """Start a server that died; a failure is noted and tried again at the next look."""
+    try:
+        ensure_started(place)
+    except ServerError as problem:
+        sys.stderr.write(f"watcher: {problem}\n")
+        sys.stderr.flush()
 
 
 def main(arguments: list[str]) -> int:

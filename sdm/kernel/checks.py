@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdm.kernel.db import db
+
 OFFENDERS_SHOWN = 20
 
 
@@ -48,9 +50,11 @@ def registered() -> list[Check]:
 
 
 def run(check: Check) -> Outcome:
-    """Ask one check. A check that raises is a break as well: nobody knows whether the promise holds."""
+    """Ask one check in a transaction of its own, which is undone. A check that raises is a break as well: nobody knows whether the promise holds."""
     try:
         offenders = check.function()
     except Exception as problem:
         return Outcome(check.code, check.name, [], f"{type(problem).__name__}: {problem}"[:500])
+    finally:
+        db.session.rollback()
     return Outcome(check.code, check.name, [str(offender) for offender in list(offenders)[:OFFENDERS_SHOWN]])

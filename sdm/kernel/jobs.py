@@ -182,7 +182,7 @@ RETURNING j.epoch
 _FINISHED = text(
     """
 UPDATE job_run SET state = :state, finished_at = clock_timestamp(), result = :result, error = :error,
-  duration_ms = :duration_ms, failures = failures + CASE WHEN :state = 'ok' THEN 0 ELSE 1 END
+  duration_ms = :duration_ms, failures = failures + :failed
 WHERE name = :name AND epoch = :epoch
 """
 )
@@ -203,6 +203,7 @@ def run_job(app: Flask, spec: JobSpec, epoch: int) -> str:
             name=spec.name,
             epoch=epoch,
             state=state,
+            failed=int(state != "ok"),
             result=result,
             error=error,
             duration_ms=round((time.monotonic() - started) * 1000),
