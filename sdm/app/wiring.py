@@ -35,7 +35,9 @@ MODELS: list[str] = [
 ]
 
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
-BLUEPRINTS: list[str] = []
+BLUEPRINTS: list[str] = [
+    "sdm.kernel.picks:blueprint",
+]
 API_BLUEPRINTS: list[str] = []
 
 # click commands or groups below `sdm`.

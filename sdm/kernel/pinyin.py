@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from pypinyin import Style, pinyin
 
-READINGS_MAX = 8
+READINGS_MAX = 32
 LENGTH_MAX = 200
 _SEPARATORS = re.compile(r"[\s\-_/\\.,;:()\[\]{}'\"（）【】《》，。、·“”‘’!?！？&+]+")
 _DIGITS = re.compile(r"\d")
@@ -29,7 +29,7 @@ def _readings(character: str) -> tuple[str, ...]:
     if not _HAN.match(character):
         return (character,) if character.isalnum() else ("",)
     found = pinyin(character, style=Style.FIRST_LETTER, heteronym=True, errors="ignore")
-    return tuple(dict.fromkeys(letter[:1] for letter in (found[0] if found else [])  if letter)) or ("",)
+    return tuple(dict.fromkeys(letter[:1] for letter in (found[0] if found else []) if letter)) or ("",)
 
 
 @lru_cache(maxsize=20_000)
@@ -40,34 +40,32 @@ def _phrase(text: str) -> str:
 
 
 def initials(text: str, fixed: str = "") -> str:
-    """Pinyin initials of a text, every reading, most usual first, separated by blanks; at most eight readings.
+    """Pinyin initials of a text, every reading, most usual first, separated by blanks, as many as fit the column.
 
     `重庆` → `cq zq`. Letters and digits stay. `fixed` are codes set by hand: they come first and are kept.
     """
     folded = _SEPARATORS.sub("", fold(text))
-    if not folded:
-        return fold(fixed)
-    choices = [_readings(character) for character in folded]
-    while _combinations(choices) > READINGS_MAX * 4:
-        widest = max(range(len(choices)), key=lambda index: (len(choices[index]), index))
-        choices[widest] = (_usual(folded, widest, choices[widest]),)
-    readings = ["".join(letters) for letters in itertools.islice(itertools.product(*choices), READINGS_MAX * 4)]
-    ordered = dict.fromkeys([*fold(fixed).split(), _phrase(folded), *readings])
-    return _within([reading for reading in ordered if reading][: READINGS_MAX + len(fixed.split())])
+    ordered = dict.fromkeys([*fold(fixed).split(), *(_spellings(folded) if folded else ())])
+    return _within(reading for reading in ordered if reading)
 
 
-def _combinations(choices: list[tuple[str, ...]]) -> int:
-    total = 1
-    for letters in choices:
-        total *= len(letters)
-    return total
-
-
-def _usual(text: str, index: int, letters: tuple[str, ...]) -> str:
-    usual = _phrase(text)
-    if len(usual) == len(text) and usual[index] in letters:
-        return usual[index]
-    return letters[0]
+def _spellings(text: str) -> Iterator[str]:
+    """The usual initials, then those that differ in one character, then in two … at most READINGS_MAX."""
+    letters = [_readings(character) for character in text]
+    phrase = _phrase(text)
+    usual = list(phrase) if len(phrase) == len(letters) else [options[0] for options in letters]
+    others = [(place, letter) for place, options in enumerate(letters) for letter in options if letter != usual[place]]
+    variants = (
+        chosen
+        for count in range(len(others) + 1)
+        for chosen in itertools.combinations(others, count)
+        if len({place for place, _ in chosen}) == count
+    )
+    for chosen in itertools.islice(variants, READINGS_MAX):
+        spelled = list(usual)
+        for place, letter in chosen:
+            spelled[place] = letter
+        yield "".join(spelled)
 
 
 def _within(readings: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sdm.kernel.errors import TEXTS, N_, FieldError, describe, fill
+from sdm.kernel.errors import N_, TEXTS, FieldError, describe, fill
 
 Kind = Literal["text", "code", "choice", "integer", "quantity", "amount", "price", "rate", "date", "boolean"]
 Choices = Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]]
@@ -102,9 +102,7 @@ class Applied:
     unchanged: int = 0
 
     def __add__(self, other: Applied) -> Applied:
-        return Applied(
-            self.created + other.created, self.changed + other.changed, self.unchanged + other.unchanged
-        )
+        return Applied(self.created + other.created, self.changed + other.changed, self.unchanged + other.unchanged)
 
 
 @dataclass(frozen=True, slots=True)
