@@ -6,12 +6,13 @@ Pure: needs Babel and the standard library only, because the build hook loads th
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import normalize, read_po
 
 DOMAIN = "sdm"
 PACKAGES = ("sdm", "branches", "inventory", "finance", "alerts")
@@ -111,3 +112,24 @@ def untranslated(root: Path, language: str) -> dict[str, list[str]]:
     """Texts of the source tree that the language's parts do not translate, with their places."""
     catalogue = merge(root / "sdm" / "translations", language)
     return {text: places for text, places in extract(root).items() if text and text not in catalogue}
+
+
+def main(arguments: list[str]) -> int:
+    """`missing LANGUAGE [PREFIX]` prints untranslated texts as entries of a part; `compile` compiles all languages."""
+    root = Path(__file__).resolve().parents[2]
+    if arguments[:1] == ["compile"]:
+        for code in languages(root / "sdm" / "translations"):
+            print(compile_language(root / "sdm" / "translations", code))
+        return 0
+    if arguments[:1] != ["missing"] or len(arguments) < 2:
+        print(main.__doc__)
+        return 2
+    prefix = arguments[2] if len(arguments) > 2 else ""
+    for text, places in untranslated(root, arguments[1]).items():
+        if any(place.startswith(prefix) for place in places):
+            print(f"#: {places[0]}\nmsgid {normalize(text)}\nmsgstr \"\"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,2 @@
+// Pages outside the frame: sign-in and paper.
+import "./forms.js";
