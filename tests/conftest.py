@@ -1,7 +1,7 @@
 """Fixtures of all tests: one server for the whole run, one database per worker, fresh databases for real commits.
 
-- `database_url`: a migrated database of this worker. `SDM_TEST_DATABASE_URL` names another server (a role that may create
-  databases); `SDM_PG_BIN` lets the embedded launcher run other PostgreSQL programs. Default: the bundled ones.
+- `database_url`: a migrated database of this worker. `SDM_TEST_DATABASE_URL` names another server (its role
+  may create databases); `SDM_PG_BIN` lets the embedded launcher run other PostgreSQL programs. Default: the bundled ones.
 - `app`: the application on that database. `client`: its test client.
 - `session`: the application's session inside one outer transaction; commits become savepoints, all is rolled back.
 - `committing_db`: the application on a fresh copy of the template, for real commits and several sessions.
@@ -33,7 +33,7 @@ from sdm.kernel.settings import Settings
 
 HOME_VARIABLE = "SDM_TEST_HOME"
 TEMPLATE = "sdm_template"
-SECRET = "a secret of the tests, known to all"  # noqa: S105
+SECRET = "a secret of the tests, known to all"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,13 +1,17 @@
-"""The application factory: the only place that knows which parts are plugged together."""
+"""The application factory: the only place that knows which parts are plugged together.
+
+Imports nothing but the settings at first, so that small processes below this package stay small.
+"""
 
 from __future__ import annotations
 
 import os
-
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
+from typing import TYPE_CHECKING
 
 from sdm.kernel.settings import Settings, secret_key
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
 FORM_BYTES_MAX = 8 * 1024 * 1024
@@ -22,6 +26,8 @@ def create_app(settings: Settings | None = None, start_database: bool = True, ro
     `role` is `web` (statements are bounded) or `tool` (command line and jobs, which may take long).
     Raises SettingsError, DatabaseUnavailable.
     """
+    from flask import Flask
+
     settings = settings or Settings.from_env()
     app = Flask("sdm", root_path=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), static_folder=None)
     app.config["TESTING"] = settings.env == "test"
@@ -111,6 +117,8 @@ def _install_extensions(app: Flask, settings: Settings) -> None:
 
 
 def _install_parts(app: Flask, settings: Settings) -> None:
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
     from sdm.app import errors, health, logs, security, wiring
     from sdm.kernel import web
 

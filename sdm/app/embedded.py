@@ -1,7 +1,7 @@
 """The embedded PostgreSQL server as the product uses it: one call gives the address of a running database.
 
 `ensure_running()` may be called by any number of processes and threads; the server ends with the last of them. What
-happens behind it is in `sdm.app.pgserver`.
+happens behind it is in `sdm.app.pg`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from sdm.app import pgserver
+from sdm.app.pg import membership as pg
+from sdm.app.pg import server as pg_server
+from sdm.app.pg.place import ROLE, Place, ServerError, bundled_bin_dir, read_or_make_password, socket_folder
 from sdm.kernel.errors import N_, SdmError, describe
 from sdm.kernel.settings import Settings
 
@@ -52,7 +54,7 @@ class Status:
 
 @dataclass(slots=True)
 class _Membership:
-    place: pgserver.Place
+    place: Place
     descriptor: int
     pid: int
 
@@ -61,9 +63,9 @@ _memberships: dict[str, _Membership] = {}
 _guard = threading.Lock()
 
 
-def place_of(settings: Settings) -> pgserver.Place:
+def place_of(settings: Settings) -> Place:
     """Where the embedded server of these settings lives. In tests speed is worth more than surviving a power cut."""
-    return pgserver.Place(
+    return Place(
         home=str(settings.home),
         bin_dir=str(settings.pg_bin) if settings.pg_bin else _bundled(),
         user=settings.pg_user,
@@ -84,7 +86,7 @@ def ensure_running(settings: Settings, database: str = DATABASE) -> str:
             _join(place)
             url = _url(place, database)
             _ensure_database(place, database)
-        except pgserver.ServerError as problem:
+        except ServerError as problem:
             raise DatabaseUnavailable(problem.code, message=problem.message, remedy=problem.remedy) from problem
     return url
 
@@ -94,33 +96,33 @@ def release(settings: Settings) -> None:
     with _guard:
         membership = _memberships.pop(str(settings.home), None)
     if membership is not None and membership.pid == os.getpid():
-        pgserver.leave(membership.place, membership.descriptor)
+        pg.leave(membership.place, membership.descriptor)
 
 
 def stop(settings: Settings) -> bool:
     """Stop the server although somebody may use it. True when one was running."""
-    return pgserver.stop(place_of(settings))
+    return pg.stop(place_of(settings))
 
 
 def status(settings: Settings) -> Status:
     """What the data folder says about its server."""
     place = place_of(settings)
-    alive = pgserver.running(place)
-    return Status(alive, pgserver.has_users(place), pgserver.server_pid(place) if alive else None, place.folder)
+    alive = pg_server.running(place)
+    return Status(alive, pg.has_users(place), pg_server.server_pid(place) if alive else None, place.folder)
 
 
 def _bundled() -> str:
     try:
-        return pgserver.bundled_bin_dir()
-    except pgserver.ServerError as problem:
+        return bundled_bin_dir()
+    except ServerError as problem:
         raise DatabaseUnavailable(problem.code, message=problem.message, remedy=problem.remedy) from problem
 
 
-def _join(place: pgserver.Place) -> None:
+def _join(place: Place) -> None:
     membership = _memberships.get(place.home)
-    if membership is not None and membership.pid == os.getpid() and pgserver.ready(place):
+    if membership is not None and membership.pid == os.getpid() and pg_server.ready(place):
         return
-    descriptor = pgserver.join(place)
+    descriptor = pg.join(place)
     if membership is not None and membership.pid == os.getpid():
         os.close(membership.descriptor)
     _memberships[place.home] = _Membership(place, descriptor, os.getpid())
@@ -131,14 +133,14 @@ def _release_all() -> None:
     """At the end of the process; a forked child leaves the membership of its parent alone."""
     for membership in list(_memberships.values()):
         if membership.pid == os.getpid():
-            pgserver.leave(membership.place, membership.descriptor)
+            pg.leave(membership.place, membership.descriptor)
     _memberships.clear()
 
 
-def _url(place: pgserver.Place, database: str) -> str:
-    password = pgserver.read_or_make_password(place)
-    folder = quote(str(pgserver.socket_folder(place)), safe="/")
-    return f"postgresql+psycopg://{pgserver.ROLE}:{quote(password, safe='')}@/{database}?host={folder}&port=5432"
+def _url(place: Place, database: str) -> str:
+    password = read_or_make_password(place)
+    folder = quote(str(socket_folder(place)), safe="/")
+    return f"postgresql+psycopg://{ROLE}:{quote(password, safe='')}@/{database}?host={folder}&port=5432"
 
 
 def plain_url(url: str) -> str:
@@ -146,7 +148,7 @@ def plain_url(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
 
 
-def _ensure_database(place: pgserver.Place, database: str) -> None:
+def _ensure_database(place: Place, database: str) -> None:
     """Create the database with its extensions the first time. Holds an advisory lock against a second starter."""
     with psycopg.connect(plain_url(_url(place, "postgres")), autocommit=True) as connection:
         if _exists(connection, database):
@@ -165,7 +167,7 @@ def _exists(connection: psycopg.Connection, database: str) -> bool:
     return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
 
 
-def _add_extensions(place: pgserver.Place, database: str) -> None:
+def _add_extensions(place: Place, database: str) -> None:
     with psycopg.connect(plain_url(_url(place, database)), autocommit=True) as connection:
         for extension in EXTENSIONS:
             connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))

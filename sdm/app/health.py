@@ -6,10 +6,10 @@ import hmac
 import ipaddress
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from sdm.app import metrics as figures
+from sdm.app import statements
 from sdm.app.migrate import head_revision
 from sdm.kernel import jobs
 from sdm.kernel.db import db
@@ -18,12 +18,6 @@ from sdm.kernel.web import json_reply, pulse_check, view
 
 HEARTBEAT_SECONDS_MAX = 2 * jobs.LEASE_SECONDS
 health = Blueprint("health", __name__)
-
-_VERSION = text("SELECT version_num FROM alembic_version")
-_OUTBOX_AGE = text(
-    "SELECT extract(epoch FROM clock_timestamp() - min(next_at)) FROM outbox_delivery "
-    "WHERE state = 'waiting' AND next_at <= clock_timestamp()"
-)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -56,19 +50,20 @@ def metrics() -> Response:
     _require_reader()
     try:
         with db.engine.connect() as connection:
-            waiting = connection.execute(_OUTBOX_AGE).scalar()
+            waiting = statements.outbox_age_seconds(connection)
         heartbeat = jobs.heartbeat_age_seconds()
     except SQLAlchemyError:
         waiting = heartbeat = None
-    body, kind = figures.render(None if waiting is None else float(waiting), heartbeat)
+    body, kind = figures.render(waiting, heartbeat)
     return Response(body, content_type=kind)
 
 
 def reasons_not_ready() -> list[str]:
     """Codes of what keeps the product from working: database, migrations, scheduler."""
     try:
-        applied = _applied_revision()
-        age = jobs.heartbeat_age_seconds() if applied != "missing" else None
+        with db.engine.connect() as connection:
+            applied = statements.applied_revision(connection)
+        age = None if applied == statements.NO_TABLES else jobs.heartbeat_age_seconds()
     except SQLAlchemyError:
         return ["database.unreachable"]
     reasons = []
@@ -86,26 +81,17 @@ def scheduler_pulse() -> str | None:
     try:
         age = jobs.heartbeat_age_seconds()
     except SQLAlchemyError:
-        return _("The database does not answer")
+        return str(_("The database does not answer"))
     if age is None or age > HEARTBEAT_SECONDS_MAX:
-        return _("Background work stands still: the scheduler does not run")
+        return str(_("Background work stands still: the scheduler does not run"))
     return None
-
-
-def _applied_revision() -> str | None:
-    """Revision of the database; "missing" when it has no tables of ours at all."""
-    with db.engine.connect() as connection:
-        if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is not None:
-            return connection.execute(_VERSION).scalar()
-        known = connection.execute(text("SELECT to_regclass('scheduler_lease')")).scalar()
-    return None if known is not None else "missing"
 
 
 def _require_reader() -> None:
     """Let in who shows the token; without a token set, who sits at this machine."""
     from sdm.app import settings_of
 
-    token = settings_of(current_app).metrics_token  # type: ignore[arg-type]
+    token = settings_of(current_app).metrics_token
     if token:
         if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}"):
             abort(403)

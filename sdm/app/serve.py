@@ -99,7 +99,7 @@ def _end(child: subprocess.Popen[bytes], until: float, signals: list[int]) -> No
 
 def spawn(arguments: list[str]) -> subprocess.Popen[bytes]:
     """A Python child in a session of its own that ends with its parent."""
-    return subprocess.Popen(  # noqa: S603 - our own program
+    return subprocess.Popen(
         [sys.executable, *arguments], start_new_session=True, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent
     )
 

@@ -1,4 +1,7 @@
-"""Doctor checks: questions to the data whose answer must be an empty list. Packages give theirs, `sdm doctor` asks all."""
+"""Doctor checks: questions to the data whose answer must be an empty list.
+
+Packages give theirs, `sdm doctor` asks all.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def registered() -> list[Check]:
 
 
 def run(check: Check) -> Outcome:
-    """Ask one check in a transaction of its own, which is undone. A check that raises is a break as well: nobody knows whether the promise holds."""
+    """Ask one check in a transaction of its own, which is undone.
+
+    A check that raises is a break as well: nobody knows whether the promise holds.
+    """
     try:
         offenders = check.function()
     except Exception as problem:

@@ -1,7 +1,7 @@
 """Settings of one process, read once from the environment into a frozen object.
 
-Every problem of a bad configuration is named at once: a person who starts the product sees the whole list, not the first
-line of it. Reading settings touches neither disk nor database; `secret_key()` is the one function here that writes.
+Every problem of a bad configuration is named at once: who starts the product sees the whole list, not its first line.
+Reading settings touches neither disk nor database; `secret_key()` is the one function here that writes.
 """
 
 from __future__ import annotations

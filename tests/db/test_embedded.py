@@ -16,8 +16,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sdm.app import embedded, pgserver
+from sdm.app import embedded
 from sdm.app.embedded import DatabaseUnavailable, ensure_running, plain_url, release, status
+from sdm.app.pg import membership, programs, server
+from sdm.app.pg import place as places
 from sdm.kernel.settings import Settings
 
 USER = """
@@ -36,7 +38,7 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="sdm-home-"))
     yield folder
     for data in folder.rglob("postgres/data"):
-        pgserver.stop(embedded.place_of(settings_for(data.parent.parent)))
+        membership.stop(embedded.place_of(settings_for(data.parent.parent)))
     shutil.rmtree(folder)
 
 
@@ -129,7 +131,7 @@ def test_a_killed_server_is_started_again_under_its_users(home: Path) -> None:
 def test_the_next_start_works_after_server_watcher_and_user_were_killed_together(home: Path) -> None:
     other = another_user(home / "one")
     settings = settings_for(home / "one")
-    watchers = subprocess.run(["pgrep", "-f", f'pgserver.py watch .*"{home}/one"'], capture_output=True, text=True)
+    watchers = subprocess.run(["pgrep", "-f", f'sdm.app.pg.watcher.*"{home}/one"'], capture_output=True, text=True)
     pid = status(settings).pid
     assert pid is not None and watchers.stdout.split()
     for watcher in watchers.stdout.split():
@@ -145,7 +147,7 @@ def test_the_next_start_works_after_server_watcher_and_user_were_killed_together
 def test_a_server_left_alone_by_killed_watcher_and_user_is_reused_then_stopped(home: Path) -> None:
     other = another_user(home / "one")
     settings = settings_for(home / "one")
-    watchers = subprocess.run(["pgrep", "-f", f'pgserver.py watch .*"{home}/one"'], capture_output=True, text=True)
+    watchers = subprocess.run(["pgrep", "-f", f'sdm.app.pg.watcher.*"{home}/one"'], capture_output=True, text=True)
     for watcher in watchers.stdout.split():
         os.kill(int(watcher), signal.SIGKILL)
     end(other, signal.SIGKILL)
@@ -185,8 +187,8 @@ def test_two_data_folders_run_two_servers_at_once(home: Path) -> None:
 def test_a_long_path_is_reached_through_a_short_private_folder(home: Path) -> None:
     settings = settings_for(home / ("long" * 20) / ("name" * 20))
     url = ensure_running(settings)
-    way = pgserver.socket_folder(embedded.place_of(settings))
-    assert len(os.fsencode(way / pgserver.SOCKET_NAME)) <= pgserver.SOCKET_PATH_BYTES_MAX
+    way = places.socket_folder(embedded.place_of(settings))
+    assert len(os.fsencode(way / places.SOCKET_NAME)) <= places.SOCKET_PATH_BYTES_MAX
     assert stat.S_IMODE(way.parent.stat().st_mode) == 0o700
     with psycopg.connect(plain_url(url)) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -262,7 +264,7 @@ def test_a_folder_that_cannot_be_made_is_named(home: Path) -> None:
 
 
 def test_a_start_without_space_names_the_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pgserver, "DISK_BYTES_MIN", 10**18)
+    monkeypatch.setattr(places, "DISK_BYTES_MIN", 10**18)
     with pytest.raises(DatabaseUnavailable) as caught:
         ensure_running(settings_for(home / "one"))
     assert caught.value.code == "database.disk_full"
@@ -284,37 +286,38 @@ def test_started_by_root_the_server_runs_as_another_user_below_closed_folders(ho
 def test_programs_below_closed_folders_are_copied_where_only_root_writes(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundled = Path(pgserver.bundled_bin_dir()).parents[1]
+    bundled = Path(places.bundled_bin_dir()).parents[1]
     closed = home / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(bundled, closed / bundled.name, copy_function=os.link)
     shutil.copytree(bundled.parent / f"{bundled.name}.libs", closed / f"{bundled.name}.libs", copy_function=os.link)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as cache:
         os.chmod(cache, 0o755)
-        monkeypatch.setattr(pgserver, "CACHE_FOLDERS", (cache,))
-        place = pgserver.Place(home=str(home / "one"), bin_dir=str(closed / bundled.name / "pginstall" / "bin"))
-        account = pgserver.server_account(place)
-        copied = pgserver.reachable_programs(place, account)
+        monkeypatch.setattr(programs, "CACHE_FOLDERS", (cache,))
+        place = places.Place(home=str(home / "one"), bin_dir=str(closed / bundled.name / "pginstall" / "bin"))
+        account = programs.server_account(place)
+        copied = programs.reachable_programs(place, account)
         assert copied.is_relative_to(cache)
         assert all(not path.stat().st_mode & 0o022 for path in Path(cache).rglob("*"))
-        member = pgserver.join(place)
-        assert pgserver.running(place)
-        pgserver.leave(place, member)
+        member = membership.join(place)
+        assert server.running(place)
+        membership.leave(place, member)
 
 
 @as_root
 def test_a_normal_user_runs_the_server_as_himself(home: Path) -> None:
     python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
-    if python is None or not os.access(pgserver.__file__, os.R_OK):
+    if python is None or not os.access(server.__file__, os.R_OK):
         pytest.skip("no Python that a normal user can run")
     folder = Path(tempfile.mkdtemp(prefix="sdm-nobody-", dir="/var/tmp"))
     shutil.chown(folder, "nobody")
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(pgserver.__file__).parent)!r}); import pgserver\n"
-        f"place = pgserver.Place(home={str(folder / 'h')!r}, bin_dir={pgserver.bundled_bin_dir()!r})\n"
-        "member = pgserver.join(place); import os\n"
-        "print(os.stat(f'/proc/{pgserver.server_pid(place)}').st_uid == os.geteuid() != 0)\n"
-        "pgserver.leave(place, member); print(pgserver.running(place))\n"
+        f"import os, sys; sys.path.insert(0, {str(membership.SOURCE)!r})\n"
+        "from sdm.app.pg import membership, server\nfrom sdm.app.pg.place import Place\n"
+        f"place = Place(home={str(folder / 'h')!r}, bin_dir={places.bundled_bin_dir()!r})\n"
+        "member = membership.join(place)\n"
+        "print(os.stat(f'/proc/{server.server_pid(place)}').st_uid == os.geteuid() != 0)\n"
+        "membership.leave(place, member); print(server.running(place))\n"
     )
     try:
         done = subprocess.run(
