@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,12 +35,13 @@ class LegalEntity(Base):
 
 
 class Unit(Base):
-    """Head office, region, branch or office. ``path`` holds the ids from the root to this unit. Readable by everyone."""
+    """Head office, region, branch or office, readable by everyone. ``path`` holds the ids from the root to this unit."""
 
     __tablename__ = "unit"
     __table_args__ = (
         CheckConstraint("kind IN ('head_office','region','branch','office')", name="kind"),
         Index("ix_unit_path", "path", postgresql_using="gin"),
+        Index("uq_unit_head_office", "kind", unique=True, postgresql_where=text("kind = 'head_office'")),
     )
 
     id: Mapped[Id]
@@ -132,7 +133,11 @@ class DealerGrade(Base):
 
 
 class Dealer(Scoped, Base):
-    """A business that buys for resale. ``payer_id`` owes the money (itself by default); ``unit_id`` is its branch."""
+    """A business that buys for resale. ``payer_id`` owes the money (itself by default); ``unit_id`` is its branch.
+
+    ``collective``: stands for buyers without a record of their own. ``merged_into_id``: a double, inactive, its documents
+    now belong to that dealer.
+    """
 
     __tablename__ = "dealer"
     __table_args__ = (
@@ -143,6 +148,8 @@ class Dealer(Scoped, Base):
             "ix_dealer_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}
         ),
         Index("ix_dealer_tax_no", "tax_no"),
+        Index("ix_dealer_name_similar", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        CheckConstraint("parent_dealer_id <> id AND merged_into_id <> id", name="not_itself"),
     )
 
     id: Mapped[Id]
@@ -150,6 +157,7 @@ class Dealer(Scoped, Base):
     name: Mapped[Name]
     short_name: Mapped[Name] = mapped_column(server_default="")
     pinyin: Mapped[Name] = mapped_column(server_default="")
+    pinyin_fixed: Mapped[Code] = mapped_column(server_default="", default="")
     search: Mapped[str] = mapped_column(server_default="")
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
     parent_dealer_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"), index=True)
@@ -172,6 +180,7 @@ class Dealer(Scoped, Base):
     manager_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     taken_on: Mapped[bool] = mapped_column(Boolean, server_default="false", default=False)
     note: Mapped[str] = mapped_column(server_default="")
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"), index=True)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
     created_at: Mapped[Created]
 
@@ -256,10 +265,13 @@ class Parameter(Base):
 
 
 class AccessVersion(Base):
-    """One row raised by every change of units, roles or users: caches of rights compare it on each request."""
+    """One row set anew by every change of units, roles, users or parameters: caches compare it on each request.
+
+    ``version`` is the microsecond of the change: it never repeats, not even after a rollback.
+    """
 
     __tablename__ = "access_version"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    version: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(BigInteger)
 
