@@ -7,13 +7,14 @@ A move takes a positive quantity from one location to another in one of two book
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Qty, Ref, Stamp
 from sdm.kernel.db import Base, append_only
-from sdm.kernel.scope import Scoped
+from sdm.kernel.scope import Scope, Scoped, among
 
 BUSINESS, FINANCIAL = "b", "f"
 INSIDE_KINDS = ("warehouse", "transit", "dealer", "claims", "owner", "sold")
@@ -41,6 +42,16 @@ class Location(Scoped, Base):
     dealer_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"), unique=True)
     counted: Mapped[bool] = mapped_column(Boolean)
     guarded: Mapped[bool] = mapped_column(Boolean)
+
+    @classmethod
+    def scope_clause(cls, scope: Scope) -> Any:
+        """Places of the units; of dealers and warehouses only the named ones where the person is bound to some."""
+        clause = among(cls.unit_id, scope.units)
+        if scope.dealers is not None:
+            clause &= or_(cls.dealer_id.is_(None), among(cls.dealer_id, scope.dealers))
+        if scope.warehouses is not None:
+            clause &= or_(cls.warehouse_id.is_(None), among(cls.warehouse_id, scope.warehouses))
+        return clause
 
 
 class StockMove(Base):
