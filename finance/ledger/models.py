@@ -12,6 +12,7 @@ from datetime import date
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from finance.ledger.accounts import chart_sql
 from sdm.kernel.columns import Amount, Code, Created, Id, Name, Ref, Stamp
 from sdm.kernel.db import Base, after_create, append_only
 from sdm.kernel.scope import Scoped
@@ -93,6 +94,7 @@ class EntryLine(Scoped, Base):
 
 append_only(Entry)
 append_only(EntryLine)
+after_create(Account, chart_sql())
 after_create(
     EntryLine,
     """
