@@ -13,7 +13,7 @@ from sdm.kernel.scope import Scoped
 
 
 class StockBucket(Scoped, Base):
-    """Units of one product at one dealer from one delivery line, ownership and protected price; consumed first in, first out."""
+    """Units of a product at a dealer from one delivery line, ownership and protected price; first in, first out."""
 
     __tablename__ = "stock_bucket"
     __table_args__ = (

@@ -34,7 +34,7 @@ class GoodsReceipt(Document, Base):
 
 
 class GoodsReceiptLine(Base):
-    """Goods received: quantity in base units; actual cost net per unit; value = what inventory carries (supply price)."""
+    """Goods received: quantity in base units; actual cost net per unit; value = what inventory carries (supply)."""
 
     __tablename__ = "goods_receipt_line"
     __table_args__ = (

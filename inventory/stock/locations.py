@@ -18,8 +18,25 @@ from sdm.kernel import command
 from sdm.kernel.db import db
 
 __all__ = [
-    "Key", "claims", "claims_key", "dealer", "dealers", "ensure", "find", "outside", "outside_key", "owner", "owner_key",
-    "owners", "sold", "sold_key", "transit", "transit_key", "transits", "warehouse", "warehouses",
+    "Key",
+    "claims",
+    "claims_key",
+    "dealer",
+    "dealers",
+    "ensure",
+    "find",
+    "outside",
+    "outside_key",
+    "owner",
+    "owner_key",
+    "owners",
+    "sold",
+    "sold_key",
+    "transit",
+    "transit_key",
+    "transits",
+    "warehouse",
+    "warehouses",
 ]
 
 
@@ -207,5 +224,5 @@ def sold(unit_id: int) -> int:
 
 
 def outside(book: str, kind: str = "outside") -> int:
-    """A place without balances: supplier, production, consumer, adjustment, scrap, take_on; outside in the financial book."""
+    """A place without balances: supplier, production, consumer, adjustment, scrap, take_on; financial: outside."""
     return _one(outside_key(book, kind))

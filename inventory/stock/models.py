@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, or_, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, or_
+from sqlalchemy import text as sql_text  # noqa: TID251 - conditions of partial indexes
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Qty, Ref, Stamp
@@ -55,7 +56,7 @@ class Location(Scoped, Base):
 
 
 class StockMove(Base):
-    """A posted movement, never changed. ``qty`` > 0 in base units; ``occurred_on`` business date, ``posted_at`` when."""
+    """Posted movement, never changed; ``qty`` > 0 in base units; ``occurred_on`` business date, ``posted_at`` when."""
 
     __tablename__ = "stock_move"
     __table_args__ = (
@@ -92,9 +93,7 @@ class StockBalance(Base):
 
     __tablename__ = "stock_balance"
     __table_args__ = (
-        CheckConstraint(
-            "NOT guarded OR (0 <= reserved AND reserved <= on_hand)", name="reserved_within_on_hand"
-        ),
+        CheckConstraint("NOT guarded OR (0 <= reserved AND reserved <= on_hand)", name="reserved_within_on_hand"),
         Index("ix_stock_balance_product", "product_id"),
     )
 
@@ -118,9 +117,15 @@ class Reservation(Scoped, Base):
         CheckConstraint("state IN ('held','consumed','released','expired')", name="state"),
         CheckConstraint("(state = 'held') = (qty > 0)", name="state_qty"),
         Index("ix_reservation_document", "document_kind", "document_id"),
-        Index("ix_reservation_line", "document_kind", "line_id", unique=True, postgresql_where=text("state = 'held'")),
-        Index("ix_reservation_expiry", "expires_at", postgresql_where=text("state = 'held' AND expires_at IS NOT NULL")),
-        Index("ix_reservation_location", "location_id", "product_id", postgresql_where=text("state = 'held'")),
+        Index(
+            "ix_reservation_line", "document_kind", "line_id", unique=True, postgresql_where=sql_text("state = 'held'")
+        ),
+        Index(
+            "ix_reservation_expiry",
+            "expires_at",
+            postgresql_where=sql_text("state = 'held' AND expires_at IS NOT NULL"),
+        ),
+        Index("ix_reservation_location", "location_id", "product_id", postgresql_where=sql_text("state = 'held'")),
     )
 
     id: Mapped[Id]

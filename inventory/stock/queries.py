@@ -109,7 +109,9 @@ def as_of(
     both = union_all(*halves).subquery()
     total = func.sum(both.c.qty)
     statement = (
-        select(both.c.location_id, both.c.product_id, total).group_by(both.c.location_id, both.c.product_id).having(total != 0)
+        select(both.c.location_id, both.c.product_id, total)
+        .group_by(both.c.location_id, both.c.product_id)
+        .having(total != 0)
     )
     return {(row[0], row[1]): row[2] for row in db.session.execute(statement)}
 

@@ -10,7 +10,7 @@ from sdm.kernel.money import ZERO, portion, round_amount
 def issue_value(stock_qty: Decimal, stock_value: Decimal, qty: Decimal, fallback: Decimal | None = None) -> Decimal:
     """Value that ``qty`` > 0 units take out of a stock at moving average; the last unit takes what is left.
 
-    Units beyond the stock (invoiced before they were received) cost ``fallback`` per unit, or the last average, or nothing.
+    Units beyond the stock (invoiced before they were received) cost ``fallback`` each, or the last average, or nothing.
     """
     if stock_qty > 0 and qty <= stock_qty:
         return portion(stock_value, stock_qty, qty)

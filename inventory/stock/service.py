@@ -22,7 +22,15 @@ from sdm.kernel.money import round_amount
 from sdm.kernel.units import is_valid_qty
 
 __all__ = [
-    "BUSINESS", "FINANCIAL", "Move", "ReserveLine", "ValueMove", "post_moves", "post_value", "release", "reserve",
+    "BUSINESS",
+    "FINANCIAL",
+    "Move",
+    "ReserveLine",
+    "ValueMove",
+    "post_moves",
+    "post_value",
+    "release",
+    "reserve",
 ]
 
 describe(
@@ -63,7 +71,7 @@ class ReserveLine:
 
 @dataclass(frozen=True, slots=True)
 class ValueMove:
-    """A change of carrying value: ``qty`` signed (positive in). ``value`` signed like it; None on an issue = moving average.
+    """A change of carrying value: ``qty`` signed (positive in), ``value`` like it; None on an issue = moving average.
 
     ``fallback``: value per unit where an issue goes beyond the stock.
     """
@@ -190,8 +198,8 @@ def reserve(
 ) -> None:
     """Hold stock of a warehouse for lines, all or nothing, in one statement.
 
-    Locks balances in the order of products. Raises InsufficientStock with all shortages (product_id, warehouse_id, wanted,
-    available), having changed nothing: the transaction may go on.
+    Locks balances in the order of products. Raises InsufficientStock with all shortages (product_id, warehouse_id,
+    wanted, available), having changed nothing: the transaction may go on.
     """
     wanted = list(lines)
     if not wanted:
@@ -242,9 +250,7 @@ def release(
     return {row.product_id: row.qty for row in rows}
 
 
-def post_value(
-    moves: Sequence[ValueMove], *, occurred_on: date, document_kind: str, document_id: int
-) -> list[Decimal]:
+def post_value(moves: Sequence[ValueMove], *, occurred_on: date, document_kind: str, document_id: int) -> list[Decimal]:
     """Change carrying values; answers the value of each move, signed like its quantity.
 
     Locks values in the order (unit, product), after balances. Issues without a value cost the moving average at their

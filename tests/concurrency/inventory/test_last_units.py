@@ -54,7 +54,10 @@ def hold_some(net, number, tries=3):
         random.Random(number).shuffle(lines)
         try:
             reserve(
-                lines, warehouse_id=net.warehouses[0], unit_id=net.units[0], document_kind="sales_order",
+                lines,
+                warehouse_id=net.warehouses[0],
+                unit_id=net.units[0],
+                document_kind="sales_order",
                 document_id=number * 10 + attempt + 1,
             )
             granted += 1
@@ -139,7 +142,8 @@ def test_random_moves_and_reservations_of_sixteen_clients_neither_deadlock_nor_d
         ((row[0], row[1]), row[2])
         for row in db.session.execute(
             text(
-                "SELECT location_id, product_id, sum(qty) FROM (SELECT to_id AS location_id, product_id, qty FROM stock_move"
+                "SELECT location_id, product_id, sum(qty)"
+                " FROM (SELECT to_id AS location_id, product_id, qty FROM stock_move"
                 " UNION ALL SELECT from_id, product_id, -qty FROM stock_move) m JOIN location l ON l.id = location_id"
                 " WHERE l.counted GROUP BY 1, 2"
             )
@@ -159,7 +163,10 @@ def _random_step(net, dice, document):
     if dice.random() < 0.6:
         lines = [ReserveLine(document * 10 + i, product, D(dice.randint(1, 5))) for i, product in enumerate(products)]
         reserve(
-            lines, warehouse_id=net.warehouses[place], unit_id=net.units[place], document_kind="sales_order",
+            lines,
+            warehouse_id=net.warehouses[place],
+            unit_id=net.units[place],
+            document_kind="sales_order",
             document_id=document,
         )
         if dice.random() < 0.4:
@@ -175,7 +182,12 @@ def _ship(net, place, document, lines):
     source, target = locations.warehouse(net.warehouses[place]), locations.transit(net.units[place - 1])
     moves = [Move(source, target, line.product_id, line.qty, line_id=line.line_id or None) for line in lines]
     service.post_moves(
-        BUSINESS, moves, reason="shipment", occurred_on=DAY, document_kind="test", document_id=document,
+        BUSINESS,
+        moves,
+        reason="shipment",
+        occurred_on=DAY,
+        document_kind="test",
+        document_id=document,
         consume_from="sales_order",
     )
 

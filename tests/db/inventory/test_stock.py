@@ -151,7 +151,10 @@ def test_reserving_and_moving_take_a_constant_number_of_statements(net):
         del seen[:]
         service.reserve(
             [ReserveLine(lines * 1000 + i, net.products[i % 3], D(1)) for i in range(lines)],
-            warehouse_id=net.warehouses[0], unit_id=net.units[0], document_kind="sales_order", document_id=lines,
+            warehouse_id=net.warehouses[0],
+            unit_id=net.units[0],
+            document_kind="sales_order",
+            document_id=lines,
         )
         return len(seen)
 
