@@ -6,12 +6,14 @@ builds have to wait for.
 
 from __future__ import annotations
 
+import re
 import time
 
 from alembic import context
+from alembic.autogenerate import renderers
 from alembic.operations import ops
 from flask import current_app
-from sqlalchemy import create_engine, text
+from sqlalchemy import ForeignKeyConstraint, create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
@@ -22,6 +24,7 @@ LOCK_KEY = 730_215
 LOCK_SECONDS_MAX = 60.0
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "10min"
+FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(", re.IGNORECASE)
 EXTENSIONS = ("btree_gist", "pg_trgm", "ltree")
 
 
@@ -42,6 +45,16 @@ def take_lock(connection: Connection) -> None:
     connection.rollback()
 
 
+@renderers.dispatch_for(ops.ExecuteSQLOp, replace=True)
+def render_sql(_context: object, step: ops.ExecuteSQLOp) -> str:
+    """SQL as a person reads it: one line as it is, more lines between triple quotes."""
+    sql = str(step.sqltext)
+    if "\n" not in sql:
+        return f"op.execute({sql!r})"
+    assert '"""' not in sql and "\\" not in sql, "this SQL needs a hand-written migration"
+    return f'op.execute("""{sql}""")'
+
+
 def render_item(kind: str, item: object, autogen_context: object) -> str | bool:
     """Types of ours are written with their module, which is then imported."""
     module = type(item).__module__
@@ -49,6 +62,12 @@ def render_item(kind: str, item: object, autogen_context: object) -> str | bool:
         autogen_context.imports.add(f"import {module}")  # type: ignore[attr-defined]
         return f"{module}.{type(item).__name__}()"
     return False
+
+
+def circular_keys(table: str) -> list[ForeignKeyConstraint]:
+    """Foreign keys that can be made only when both tables are there; they are not part of CREATE TABLE."""
+    keys = db.metadata.tables[table].foreign_key_constraints
+    return sorted((key for key in keys if key.use_alter), key=lambda key: str(key.name))
 
 
 def add_extra_ddl(_context: object, _revision: object, directives: list) -> None:
@@ -59,7 +78,13 @@ def add_extra_ddl(_context: object, _revision: object, directives: list) -> None
         directives.clear()
         return
     created = {step.table_name for step in steps if isinstance(step, ops.CreateTableOp)}
-    steps.extend(ops.ExecuteSQLOp(sql) for table, sql in EXTRA_DDL if table in created)
+    circular = [key for name in sorted(created) for key in circular_keys(name)]
+    steps.extend(ops.CreateForeignKeyOp.from_constraint(key) for key in circular)
+    script.downgrade_ops.ops[:0] = [ops.DropConstraintOp.from_constraint(key) for key in circular]
+    extra = [sql for table, sql in EXTRA_DDL if table in created]
+    steps.extend(ops.ExecuteSQLOp(sql) for sql in extra)
+    functions = [name for sql in extra for name in FUNCTION.findall(sql)]
+    script.downgrade_ops.ops.extend(ops.ExecuteSQLOp(f"DROP FUNCTION IF EXISTS {name}") for name in functions)
     if script.head == "head" and context.get_context().get_current_revision() is None:
         extensions = [ops.ExecuteSQLOp(f"CREATE EXTENSION IF NOT EXISTS {name}") for name in EXTENSIONS]
         steps[:0] = extensions

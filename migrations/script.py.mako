@@ -5,7 +5,6 @@ Revision: ${up_revision}, after ${down_revision | comma,n}, ${create_date}
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

@@ -232,3 +232,15 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
     with open(home / "template.lock", "w", encoding="ascii") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def fresh() -> object:
+    """`fresh(server_url, template)`: context manager of a new database, for tests that need several."""
+    return fresh_database
+
+
+@pytest.fixture(scope="session", name="create_all")
+def create_all_fixture() -> object:
+    """`create_all(app)`: build all tables straight from the models."""
+    return create_all

@@ -23,10 +23,10 @@ from sdm.app.pg import place as places
 from sdm.kernel.settings import Settings
 
 USER = """
-import sys, time
+import os, sys, time
 from sdm.app import embedded
 from sdm.kernel.settings import Settings
-print(embedded.ensure_running(Settings.from_env({"SDM_HOME": sys.argv[1], "SDM_ENV": "test"})), flush=True)
+print(embedded.ensure_running(Settings.from_env({**os.environ, "SDM_HOME": sys.argv[1], "SDM_ENV": "test"})), flush=True)
 time.sleep(600)
 """
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

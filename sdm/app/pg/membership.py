@@ -14,7 +14,7 @@ from pathlib import Path
 from sdm.app.pg.locks import is_free, open_lock, starting
 from sdm.app.pg.place import Place, prepare_folder
 from sdm.app.pg.process import server_log
-from sdm.app.pg.server import children, ensure_started, halt
+from sdm.app.pg.server import ensure_started, halt, let_go
 
 SOURCE = Path(__file__).resolve().parents[3]  # the folder that holds the package
 WATCHER = (
@@ -83,4 +83,4 @@ def _ensure_watcher(place: Place) -> None:
             cwd="/",
             start_new_session=True,
         )
-    children.append(process)
+    let_go(process)

@@ -22,7 +22,7 @@ from sdm.app.pg.programs import check_version, reachable_programs, server_accoun
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 60.0
 LEFTOVER_SECONDS_MAX = 10.0
-children: list[subprocess.Popen[bytes]] = []  # servers this process started: kept so that a dead one is reaped
+children: list[int] = []  # processes that outlive their start here; known by number so that ended ones are reaped
 
 
 def running(place: Place) -> bool:
@@ -75,7 +75,7 @@ def start_server(place: Place) -> None:
             process.kill()
         process.wait()
         raise explain_failure(place, position)
-    children.append(process)
+    let_go(process)
 
 
 def _await_ready(place: Place, process: subprocess.Popen[bytes] | None) -> bool:
@@ -151,8 +151,21 @@ def _await_free(place: Place, seconds: float) -> bool:
     return False
 
 
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Leave a started process to itself: it may outlive us, and its object does not watch it any more."""
+    children.append(process.pid)
+    process.returncode = 0
+
+
 def reap() -> None:
-    children[:] = [process for process in children if process.poll() is None]
+    """Forget those of our children that have ended."""
+    for pid in list(children):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            children.remove(pid)
 
 
 def _clear_leftovers(place: Place) -> None:
