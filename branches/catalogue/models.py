@@ -28,13 +28,17 @@ class ProductCategory(Base):
 
 
 class Product(Base):
-    """Something we sell. ``stocked`` is false for services, postage, fees: no stock, no moves."""
+    """Something we sell. ``stocked`` is false for services, postage, fees: no stock, no moves.
+
+    ``pinyin`` holds the initials in every reading, codes set by hand (``pinyin_fixed``) first; ``search`` all that finds it.
+    """
 
     __tablename__ = "product"
     __table_args__ = (
         CheckConstraint("status IN ('active','ended')", name="status"),
         CheckConstraint("tax_rate >= 0 AND tax_rate < 1", name="tax_rate"),
         Index("ix_product_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
+        Index("ix_product_pinyin", text("string_to_array(pinyin::text, ' ')"), postgresql_using="gin"),
     )
 
     id: Mapped[Id]
@@ -42,6 +46,7 @@ class Product(Base):
     name: Mapped[Name]
     name_en: Mapped[Name] = mapped_column(server_default="")
     pinyin: Mapped[Name] = mapped_column(server_default="")
+    pinyin_fixed: Mapped[Code] = mapped_column(server_default="", default="")
     search: Mapped[str] = mapped_column(server_default="")
     category_id: Mapped[int] = mapped_column(ForeignKey("product_category.id"), index=True)
     brand: Mapped[Name] = mapped_column(server_default="")

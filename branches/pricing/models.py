@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
+from branches.org.models import Dealer, Unit
 from sdm.kernel.columns import Code, Created, Id, Name, Price, Qty, Rate, Ref
-from sdm.kernel.db import Base
+from sdm.kernel.db import Base, explain_constraint
+from sdm.kernel.errors import Conflict
+from sdm.kernel.scope import Scope, Scoped, among, current_scope
 
 
-class PriceList(Base):
+class PriceList(Scoped, Base):
     """A list for everyone, a grade, a unit (and below) or one dealer; the most special list that has a price wins."""
 
     __tablename__ = "price_list"
@@ -35,6 +39,18 @@ class PriceList(Base):
     dealer_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"), index=True)
     active: Mapped[bool] = mapped_column(server_default="true", default=True)
     version: Mapped[int] = mapped_column(Integer, server_default="1", default=1)
+
+    @classmethod
+    def scope_clause(cls, scope: Scope) -> Any:
+        """Lists for everyone and for grades; those of units in scope and above them; those of dealers in scope."""
+        inside = aliased(Unit)
+        own_unit = exists().where(among(inside.id, scope.units), inside.path.contains(func.to_jsonb(cls.unit_id)))
+        dealers = select(Dealer.id).where(Dealer.scope_clause(scope)).correlate(None)
+        return or_(cls.target.in_(("all", "grade")), own_unit.correlate(cls), cls.dealer_id.in_(dealers))
+
+    def scope_units(self) -> set[int | None]:
+        """Every unit: who may write which list is decided by the service (``require_list``)."""
+        return set(current_scope().units)
 
 
 class ListPrice(Base):
@@ -89,3 +105,5 @@ class DiscountAuthority(Base):
     discount_rate: Mapped[Rate]
 
 
+explain_constraint("ex_list_price_overlap", Conflict)
+explain_constraint("ex_supply_price_overlap", Conflict)
