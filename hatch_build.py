@@ -111,9 +111,14 @@ def copy_files(modules: Path, target: Path) -> None:
     """Copy what the pages load, each with a compressed twin, and the licences."""
     for name, source in COPIES.items():
         text = SOURCE_MAP.sub("", (modules / source).read_text(encoding="utf-8"))
-        write_with_twin(target / name, text)
+        write_with_twin(target / name, as_script(text) if text.lstrip().startswith("'use strict';\n\nmodule.") else text)
     texts = [f"== {name}\n\n{(modules / name / 'LICENSE').read_text(encoding='utf-8')}" for name in LICENCES]
     (target / "LICENCES.txt").write_text("\n\n".join(texts), encoding="utf-8")
+
+
+def as_script(text: str) -> str:
+    """A CommonJS locale of Plotly as a plain script that registers itself."""
+    return f"(function () {{ var module = {{}};\n{text}\nPlotly.register(module.exports); }})();\n"
 
 
 def write_sprite(root: Path, icons: Path, target: Path) -> None:

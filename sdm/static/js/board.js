@@ -27,6 +27,16 @@ function load() {
   return library;
 }
 
+const LABELS = new Set(["x", "y", "text", "labels", "name", "parents", "hovertext"]);
+
+/** Names in a figure are shown as they are: Plotly would read < as markup. */
+function plain(value) {
+  if (typeof value === "string") return value.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+  return Array.isArray(value) ? value.map(plain) : value;
+}
+
+const traces = (data) => data.map((trace) => Object.fromEntries(Object.entries(trace).map(([key, value]) => [key, LABELS.has(key) ? plain(value) : value])));
+
 const AXIS = () => ({ gridcolor: colour("--line"), linecolor: colour("--line-2"), zerolinecolor: colour("--line-2"), automargin: true, fixedrange: true });
 
 function layout(given, small) {
@@ -54,7 +64,7 @@ export async function draw(root) {
     const figure = JSON.parse(document.getElementById(place.dataset.chart).textContent);
     const small = "chartSmall" in place.dataset;
     const config = { displayModeBar: false, responsive: true, staticPlot: small, locale: chinese ? "zh-CN" : "en" };
-    await Plotly.newPlot(place, figure.data ?? [], layout(figure.layout ?? {}, small), config);
+    await Plotly.newPlot(place, traces(figure.data ?? []), layout(figure.layout ?? {}, small), config);
     if (!small) place.on("plotly_click", (event) => follow(event.points?.[0]?.customdata));
   }
 }
