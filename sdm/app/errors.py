@@ -21,14 +21,19 @@ from sdm.app.embedded import DatabaseUnavailable
 from sdm.kernel.db import db, translate
 from sdm.kernel.errors import (
     N_,
+    BadRequest,
     Busy,
     Conflict,
     FieldError,
     Forbidden,
     InvalidInput,
     NotFound,
+    NotSignedIn,
+    PreconditionFailed,
+    PreconditionRequired,
     RuleViolation,
     SdmError,
+    TooManyRequests,
     describe,
 )
 from sdm.kernel.i18n import error_text
@@ -42,6 +47,11 @@ STATUSES: dict[type[SdmError], int] = {
     Conflict: 409,
     RuleViolation: 422,
     DatabaseUnavailable: 503,
+    BadRequest: 400,
+    NotSignedIn: 401,
+    PreconditionRequired: 428,
+    PreconditionFailed: 412,
+    TooManyRequests: 429,
 }
 RETRY_SECONDS = 2
 
@@ -91,7 +101,12 @@ def status_of(error: SdmError) -> int:
 def handle_known(error: SdmError) -> Response:
     """An error a person or program can cause."""
     _roll_back()
-    return answer(status_of(error), error.code, error_text(error), error)
+    response = answer(status_of(error), error.code, error_text(error), error)
+    if isinstance(error, NotSignedIn):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.details.get("seconds", RETRY_SECONDS))
+    return response
 
 
 def handle_database(error: DBAPIError) -> Response:

@@ -32,6 +32,7 @@ MODELS: list[str] = [
     "finance.ledger.models",
     "finance.credit.models",
     "finance.receivables.models",
+    "sdm.intake.models",
 ]
 
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
@@ -44,7 +45,7 @@ API_BLUEPRINTS: list[str] = []
 CLI_GROUPS: list[str] = []
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
-JOBS: list[str] = ["sdm.app.housekeeping:JOBS"]
+JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS"]
 EVENT_READERS: list[str] = []
 CHECKS: list[str] = ["sdm.app.housekeeping:CHECKS"]
 DOCUMENT_KINDS: list[str] = []
@@ -55,14 +56,14 @@ CASE_KINDS: list[str] = []
 HOOKS: list[tuple[str, str]] = []
 
 # "module:function" called with the Flask application once, after the extensions are ready.
-SETUP: list[str] = []
+SETUP: list[str] = ["sdm.auth.identity:init_app"]
 
 REGISTRARS: list[tuple[list[str], str]] = [
     (JOBS, "sdm.kernel.jobs:register"),
     (EVENT_READERS, "sdm.app.wiring:register_readers"),
     (CHECKS, "sdm.kernel.checks:register"),
     (DOCUMENT_KINDS, "sdm.app.wiring:register_document_kinds"),
-    (SHEETS, "sdm.intake.sheets:register"),
+    (SHEETS, "sdm.intake.registry:register"),
     (CASE_KINDS, "sdm.cases.registry:register"),
 ]
 

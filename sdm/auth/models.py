@@ -74,7 +74,7 @@ class UserWarehouse(Base):
 
 
 class UserSession(Base):
-    """A server-side session; only the hash of its 256-bit token is stored."""
+    """A server-side session; only the hash of its 256-bit token is stored. ``unit_id``: the unit chosen to work in."""
 
     __tablename__ = "user_session"
 
@@ -85,6 +85,7 @@ class UserSession(Base):
     last_seen_at: Mapped[Created]
     expires_at: Mapped[Stamp]
     revoked_at: Mapped[Stamp | None]
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     address: Mapped[Code] = mapped_column(server_default="")
     agent: Mapped[Name] = mapped_column(server_default="")
 
@@ -106,7 +107,7 @@ class ApiToken(Base):
 
 
 class SignInAttempt(Base):
-    """Failed sign-ins per key (account, address) for the growing delay."""
+    """Failed sign-ins per key (hashes of account and address) for the growing delay."""
 
     __tablename__ = "sign_in_attempt"
     __table_args__ = (Index("ix_sign_in_attempt_last", "last_at"),)

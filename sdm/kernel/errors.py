@@ -125,6 +125,26 @@ class PeriodClosed(RuleViolation):
     """``period``, ``date``."""
 
 
+class BadRequest(SdmError):
+    """The request itself is not understood: broken JSON, a missing header."""
+
+
+class NotSignedIn(SdmError):
+    """Nobody is signed in, or the token is unknown, expired or revoked."""
+
+
+class PreconditionRequired(SdmError):
+    """The request must name the version it changes (If-Match)."""
+
+
+class PreconditionFailed(SdmError):
+    """The version named by If-Match is not the present one: ``expected``, ``actual``."""
+
+
+class TooManyRequests(SdmError):
+    """Asked too often; ``seconds`` until the next try."""
+
+
 describe(
     {
         "input.invalid": N_("Some fields need correction"),
