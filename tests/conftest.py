@@ -1,7 +1,7 @@
 """Fixtures of all tests: one server for the whole run, one database per worker, fresh databases for real commits.
 
-- `database_url`: a migrated database of this worker. `SDM_TEST_DATABASE_URL` names another server (its role
-  may create databases); `SDM_PG_BIN` lets the embedded launcher run other PostgreSQL programs. Default: the bundled ones.
+- `database_url`: a migrated database of this worker. `SDM_TEST_DATABASE_URL` names another server whose role may create
+  databases; `SDM_PG_BIN` lets the embedded launcher run other PostgreSQL programs. Default: the bundled ones.
 - `app`: the application on that database. `client`: its test client.
 - `session`: the application's session inside one outer transaction; commits become savepoints, all is rolled back.
 - `committing_db`: the application on a fresh copy of the template, for real commits and several sessions.

@@ -26,7 +26,8 @@ USER = """
 import os, sys, time
 from sdm.app import embedded
 from sdm.kernel.settings import Settings
-print(embedded.ensure_running(Settings.from_env({**os.environ, "SDM_HOME": sys.argv[1], "SDM_ENV": "test"})), flush=True)
+settings = Settings.from_env({**os.environ, "SDM_HOME": sys.argv[1], "SDM_ENV": "test"})
+print(embedded.ensure_running(settings), flush=True)
 time.sleep(600)
 """
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -79,7 +79,7 @@ def _run_initdb(programs: Path, draft: Path, account: pwd.struct_passwd | None) 
                 f"--pwfile={folder.path}/password",
                 *locale,
             ]
-            process = popen(command, account, output.fileno(), draft, folder.descriptors)
+            process = popen(command, account, output.fileno(), folder.descriptors)
             if process.wait() == 0:
                 return
             output.seek(0)

@@ -44,13 +44,13 @@ def leave(place: Place, member: int) -> None:
     """Stop using the server. The last user stops it; the call returns when it has ended."""
     with contextlib.suppress(OSError):
         os.close(member)
-    if place.folder.is_dir():
+    with contextlib.suppress(FileNotFoundError):
         stop_if_unused(place)
 
 
 def stop_if_unused(place: Place) -> bool:
     """Stop the server unless somebody uses it. True when it is stopped afterwards."""
-    with starting(place):
+    with starting(place, create=False):
         if not is_free(place, "users.lock"):
             return False
         halt(place)
@@ -59,21 +59,21 @@ def stop_if_unused(place: Place) -> bool:
 
 def stop(place: Place) -> bool:
     """Stop the server whoever uses it. True when one was running."""
-    if not place.folder.is_dir():
-        return False
-    with starting(place):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), starting(place, create=False):
         return halt(place)
+    return False
 
 
 def has_users(place: Place) -> bool:
     """True when some process uses the server."""
-    return place.folder.is_dir() and not is_free(place, "users.lock")
+    return not is_free(place, "users.lock")
 
 
 def _ensure_watcher(place: Place) -> None:
     """Start the watcher unless one is there. Call with start.lock held."""
     if not is_free(place, "watcher.lock"):
         return
+    os.close(open_lock(place, "watcher.lock"))  # the watcher itself makes no files
     with server_log(place) as log:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", WATCHER, str(SOURCE), json.dumps(asdict(place))],

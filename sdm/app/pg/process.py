@@ -49,7 +49,7 @@ def server_log(place: Place) -> Iterator[int]:
 
 
 def popen(
-    command: list[str], account: pwd.struct_passwd | None, output: int, folder: Path, descriptors: tuple[int, ...]
+    command: list[str], account: pwd.struct_passwd | None, output: int, descriptors: tuple[int, ...]
 ) -> subprocess.Popen[bytes]:
     identity: dict[str, Any] = {}
     if account is not None:
@@ -59,7 +59,7 @@ def popen(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        cwd=folder,
+        cwd="/",
         env=_environment(),
         pass_fds=descriptors,
         start_new_session=True,

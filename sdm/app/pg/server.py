@@ -27,7 +27,7 @@ children: list[int] = []  # processes that outlive their start here; known by nu
 
 def running(place: Place) -> bool:
     """True when a process of the server is alive, ready or not."""
-    return place.folder.is_dir() and not is_free(place, "server.lock")
+    return not is_free(place, "server.lock")
 
 
 def ready(place: Place) -> bool:
@@ -65,7 +65,6 @@ def start_server(place: Place) -> None:
                 [str(programs / "postgres"), "-D", f"{folder.path}", *arguments],
                 account,
                 log,
-                place.data,
                 (lock, *folder.descriptors),
             )
         finally:

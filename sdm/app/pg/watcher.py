@@ -20,13 +20,13 @@ RESTARTS_MAX = 5
 
 def watch(place: Place) -> None:
     """Stop the server when its last user has gone; start it again when it died under its users. Returns at the end."""
-    own = open_lock(place, "watcher.lock")
+    own = open_lock(place, "watcher.lock", create=False)
     if not try_lock(own, fcntl.LOCK_EX):
         return
     restarts = 0
-    while place.folder.is_dir():
+    while (place.folder / "start.lock").exists():
         time.sleep(WATCH_SECONDS)
-        with contextlib.suppress(FileNotFoundError), starting(place):
+        with contextlib.suppress(FileNotFoundError), starting(place, create=False):
             if is_free(place, "users.lock"):
                 os.close(own)  # before start.lock, so that whoever joins next starts a new watcher
                 halt(place)
