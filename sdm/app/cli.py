@@ -9,7 +9,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,20 @@ class LazyCommands(click.Group):
         return next((command for command in wiring.cli_groups() if command.name == cmd_name), None)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """What commands of packages get as the context's object: they may not import this module."""
+
+    acting: Callable[[str], AbstractContextManager[Flask]]
+    progress_bar: Callable[[], AbstractContextManager[Callable[[str, int, int], None]]]
+
+
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sdm", prog_name="sdm")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """SDM: orders, stock, money and credit of a company that sells through branches and dealers."""
+    context.obj = Tools(acting, progress_bar)
 
 
 def tool_app(settings: Settings | None = None) -> Flask:

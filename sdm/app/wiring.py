@@ -45,9 +45,15 @@ API_BLUEPRINTS: list[str] = []
 CLI_GROUPS: list[str] = []
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
-JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS"]
+JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS"]
 EVENT_READERS: list[str] = []
-CHECKS: list[str] = ["sdm.app.housekeeping:CHECKS"]
+CHECKS: list[str] = [
+    "sdm.app.housekeeping:CHECKS",
+    "inventory.stock.checks:CHECKS",
+    "inventory.channel.checks:CHECKS",
+    "inventory.receipts.checks:CHECKS",
+    "inventory.shipments.checks:CHECKS",
+]
 DOCUMENT_KINDS: list[str] = []
 SHEETS: list[str] = []
 CASE_KINDS: list[str] = []
