@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from itertools import count
 
+from sqlalchemy import select
+
 from branches.catalogue.models import Product, ProductCategory
 from branches.org.models import Dealer, DealerGrade, LegalEntity, Unit, Warehouse
 from inventory.stock import locations
@@ -46,10 +48,12 @@ def _network(units: int, products: int) -> Network:
     grade = f"G{n}"
     db.session.add_all([entity, DealerGrade(code=grade, name="甲")])
     db.session.flush()
-    head = Unit(code=f"HQ{n}", name="总部", kind="head_office", path=[], legal_entity_id=entity.id)
-    db.session.add(head)
-    db.session.flush()
-    head.path = [head.id]
+    head = db.session.execute(select(Unit).where(Unit.kind == "head_office")).scalar_one_or_none()
+    if head is None:
+        head = Unit(code=f"HQ{n}", name="总部", kind="head_office", path=[], legal_entity_id=entity.id)
+        db.session.add(head)
+        db.session.flush()
+        head.path = [head.id]
     branches = [
         Unit(code=f"B{n}-{i}", name=f"分公司{i}", kind="branch", parent_id=head.id, path=[]) for i in range(units)
     ]
