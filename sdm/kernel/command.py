@@ -129,6 +129,7 @@ def _transaction(function: Callable[[], R]) -> R:
         for finish in unit.last:
             finish()
         db.session.commit()
+    idempotency.clear()  # the key of a request belongs to its first transaction
     for function_after in unit.after_commit:
         function_after()
     return result

@@ -70,6 +70,7 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 YEAR_SECONDS = 365 * 24 * 3600
+FORM_EXTRAS = frozenset({"csrf_token", "idempotency_key", "version"})
 
 
 class ViewRule:
@@ -198,12 +199,15 @@ def render_422(template: str, errors: FormErrors, **context: Any) -> tuple[str, 
 
 
 def form_values(schema: Schema) -> dict[str, Any]:
-    """The posted form as the schema wants it: repeated names as lists, empty texts left out, no token."""
+    """The posted form as the schema wants it: repeated names as lists, empty texts left out.
+
+    What the form macros add (token, request key, version, words of pickers) is left out where the schema has no field.
+    """
     values: dict[str, Any] = {}
     for name in request.form:
-        if name == "csrf_token":
-            continue
         field = schema.fields.get(name)
+        if field is None and (name in FORM_EXTRAS or name.endswith("_text")):
+            continue
         items = [item for item in request.form.getlist(name) if item != ""]
         if field is not None and type(field).__name__ in {"List", "Tuple"}:
             values[name] = items
