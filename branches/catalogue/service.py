@@ -13,7 +13,7 @@ from branches.catalogue import rules, statements
 from branches.catalogue.models import Barcode, Product, ProductCategory, ProductPack
 from sdm.kernel import audit
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, expire_loaded
 from sdm.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, StaleVersion
 from sdm.kernel.locks import lock_rows
 from sdm.kernel.permissions import Permission
@@ -63,7 +63,7 @@ def change_product(
     barcodes = known_barcodes if barcodes is None else barcodes
     chosen = {key: value for key, value in values.items() if key in PRODUCT_FIELDS}
     before = {key: getattr(product, key) for key in chosen}
-    _require({"base_unit": product.base_unit, **before, **chosen}, packs, barcodes, product_id)
+    _require({**{key: getattr(product, key) for key in PRODUCT_FIELDS}, **chosen}, packs, barcodes, product_id)
     for key, value in chosen.items():
         setattr(product, key, value)
     product.version += 1
@@ -171,6 +171,7 @@ def refresh_search(product_ids: Collection[int]) -> None:
         table = Product.__table__
         statement = update(table).where(table.c.id == bindparam("row_id"))
         db.session.execute(statement.values(pinyin=bindparam("pinyin"), search=bindparam("search")), values)
+        expire_loaded(Product, {value["row_id"] for value in values}, ["pinyin", "search"])
 
 
 @command(Permission.PRODUCT_EDIT)
@@ -194,7 +195,7 @@ def change_category(category_id: int, values: Mapping[str, Any]) -> None:
         raise NotFound("not_found", kind="product_category", id=category_id)
     chosen = {key: value for key, value in values.items() if key in CATEGORY_FIELDS}
     before = {key: getattr(rows[0], key) for key in chosen}
-    _require_category({**before, **chosen}, category_id)
+    _require_category({**{key: getattr(rows[0], key) for key in CATEGORY_FIELDS}, **chosen}, category_id)
     for key, value in chosen.items():
         setattr(rows[0], key, value)
     db.session.flush()
@@ -208,11 +209,9 @@ def remove_category(category_id: int) -> None:
     row = db.session.get(ProductCategory, category_id)
     if row is None:
         raise NotFound("not_found", kind="product_category", id=category_id)
-    used = db.session.execute(
-        select(
-            exists().where(Product.category_id == category_id) | exists().where(ProductCategory.parent_id == category_id)
-        )
-    ).scalar()
+    products = exists().where(Product.category_id == category_id)
+    below = exists().where(ProductCategory.parent_id == category_id)
+    used = db.session.execute(select(products | below)).scalar()
     if used:
         raise Conflict(rules.CATEGORY_IN_USE)
     audit.write("product_category", category_id, "removed", None, {"code": [row.code, None]})

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, Subquery, and_, case, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from branches.org import dealers_rules as rules
@@ -183,7 +184,8 @@ def pick(q: str, limit: int = 10, unit_id: int | None = None, inactive: bool = F
 
 def similar(name: str, tax_no: str = "", phone: str = "", not_id: int | None = None) -> list[SimilarDealer]:
     """Existing dealers in scope with a similar name, the same tax number or the same phone (CD-02), likeliest first."""
-    terms = [Dealer.name.op("%")(name)] if name else []
+    core = rules.core_name(name)
+    terms = [Dealer.name_core.op("%")(core)] if core else []
     if tax_no:
         terms.append(Dealer.tax_no == tax_no)
     if len(rules.digits(phone)) >= 7:
@@ -194,7 +196,7 @@ def similar(name: str, tax_no: str = "", phone: str = "", not_id: int | None = N
         select(Dealer.id, Dealer.code, Dealer.name, Dealer.tax_no, Dealer.status, Unit.name.label("unit_name"))
         .join(Unit, Unit.id == Dealer.unit_id)
         .where(or_(*terms), Dealer.merged_into_id.is_(None), Dealer.id.is_distinct_from(not_id))
-        .order_by(func.similarity(Dealer.name, name).desc(), Dealer.id)
+        .order_by(func.similarity(Dealer.name_core, core).desc(), Dealer.id)
         .limit(CANDIDATES_MAX)
     )
     found = [_likeness(row, name, tax_no) for row in db.session.execute(statement)]
@@ -229,17 +231,23 @@ def tax_no_elsewhere(tax_no: str, not_id: int | None = None) -> str | None:
 
 def parents_on(on: date | None = None, dealer_ids: Collection[int] | None = None) -> dict[int, int | None]:
     """Channel parent of dealers in scope on a day (default today): dealer → parent; one statement."""
-    day = on or clock.today()
-    statement = (
-        select(DealerParent.dealer_id, DealerParent.parent_dealer_id)
-        .join(Dealer, Dealer.id == DealerParent.dealer_id)
-        .where(DealerParent.valid_from <= day)
-        .distinct(DealerParent.dealer_id)
-        .order_by(DealerParent.dealer_id, DealerParent.valid_from.desc())
-    )
+    in_force = _in_force(on or clock.today())
+    parent = case((in_force.c.dealer_id.is_(None), Dealer.parent_dealer_id), else_=in_force.c.parent_dealer_id)
+    statement = select(Dealer.id, parent.label("parent_id")).outerjoin(in_force, in_force.c.dealer_id == Dealer.id)
     if dealer_ids is not None:
-        statement = statement.where(DealerParent.dealer_id.in_(sorted(dealer_ids)))
-    return {row.dealer_id: row.parent_dealer_id for row in db.session.execute(statement)}
+        statement = statement.where(Dealer.id.in_(sorted(dealer_ids)))
+    return {row.id: row.parent_id for row in db.session.execute(statement)}
+
+
+def _in_force(day: date) -> Subquery:
+    """(dealer_id, parent_dealer_id) of the last move up to a day."""
+    return (
+        select(DealerParent.dealer_id, DealerParent.parent_dealer_id)
+        .where(DealerParent.valid_from <= day)
+        .ext(distinct_on(DealerParent.dealer_id))
+        .order_by(DealerParent.dealer_id, DealerParent.valid_from.desc())
+        .subquery()
+    )
 
 
 def channel_below(dealer_id: int, on: date | None = None) -> set[int]:
@@ -256,27 +264,21 @@ def moves(dealer_id: int) -> list[Move]:
         .where(DealerParent.dealer_id == dealer_id)
         .order_by(DealerParent.valid_from)
     ).all()
-    ends = [row.valid_from - timedelta(days=1) for row in rows[1:]] + [None]
+    ends: list[date | None] = [*(row.valid_from - timedelta(days=1) for row in rows[1:]), None]
     found = [
         Move(row.parent_dealer_id, row.name, None if row.valid_from == rules.FIRST_DAY else row.valid_from, end)
-        for row, end in zip(rows, ends, strict=True)
+        for row, end in zip(rows, ends, strict=False)
     ]
     return found[::-1]
 
 
 def due_parents(on: date) -> list[tuple[int, int | None]]:
     """(dealer, parent) where the parent in force on the day differs from the one on the dealer's record."""
-    latest = (
-        select(DealerParent.dealer_id, DealerParent.parent_dealer_id)
-        .where(DealerParent.valid_from <= on)
-        .distinct(DealerParent.dealer_id)
-        .order_by(DealerParent.dealer_id, DealerParent.valid_from.desc())
-        .subquery()
-    )
+    in_force = _in_force(on)
     statement = (
-        select(Dealer.id, latest.c.parent_dealer_id)
-        .join(latest, latest.c.dealer_id == Dealer.id)
-        .where(Dealer.parent_dealer_id.is_distinct_from(latest.c.parent_dealer_id))
+        select(Dealer.id, in_force.c.parent_dealer_id)
+        .join(in_force, in_force.c.dealer_id == Dealer.id)
+        .where(Dealer.parent_dealer_id.is_distinct_from(in_force.c.parent_dealer_id))
         .order_by(Dealer.id)
     )
     return [(row.id, row.parent_dealer_id) for row in db.session.execute(statement)]

@@ -59,7 +59,7 @@ def core_name(name: str) -> str:
 
 
 def name_similarity(first: str, second: str) -> float:
-    """0 (nothing in common) to 1 (equal but for legal form and punctuation): shared pairs of characters of the cores."""
+    """0 (nothing in common) to 1 (equal but for legal form and punctuation): pairs of characters that both share."""
     one, other = core_name(first), core_name(second)
     if one == other:
         return 1.0

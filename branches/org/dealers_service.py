@@ -1,7 +1,7 @@
 """Commands on dealers: entering, changing, blocking, moving in the channel, merging doubles; grades and contacts.
 
 Hooks called in the same transaction: `dealer.created(dealer_id, unit_id)` (its credit account is opened),
-`dealer.moved(dealer_id, unit_id)` after a change of unit, `dealer.obstacles(dealer_id) -> list of reasons` before a merge,
+`dealer.moved(dealer_id, unit_id)` after a change of unit, `dealer.obstacles(dealer_id) -> reasons` before a merge,
 `dealer.merged(source_id, target_id)`.
 """
 
@@ -22,7 +22,7 @@ from branches.org.models import SETTLEMENT_MODES, Dealer, DealerContact, DealerG
 from sdm.kernel import audit, clock, hooks
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, expire_loaded
 from sdm.kernel.errors import Conflict, FieldError, IllegalTransition, InvalidInput, NotFound, StaleVersion
 from sdm.kernel.i18n import translate
 from sdm.kernel.locks import lock_rows
@@ -38,6 +38,7 @@ DEALER_FIELDS = (
 CONTACT_FIELDS = ("name", "job_title", "phone", "email", "ship_to", "address")
 GRADE_FIELDS = ("name", "name_en", "rank", "active")
 TERM_DAYS_MAX = 3650
+FOUND_BY = ("pinyin", "name_core", "search")
 
 
 @command(Permission.DEALER_EDIT)
@@ -212,7 +213,8 @@ def _refuse_doubles(values: Mapping[str, Any]) -> None:
     tax_no = values.get("tax_no", "")
     found = queries.similar(values["name"], tax_no, values.get("phone", ""))
     if found:
-        raise Conflict(rules.SIMILAR, similar=[{"id": s.id, "code": s.code, "name": s.name, "why": s.why} for s in found])
+        shown = [{"id": s.id, "code": s.code, "name": s.name, "why": s.why} for s in found]
+        raise Conflict(rules.SIMILAR, similar=shown)
     elsewhere = queries.tax_no_elsewhere(tax_no)
     if elsewhere:
         raise Conflict("dealer.tax_no_elsewhere", unit=elsewhere)
@@ -222,7 +224,7 @@ def _refuse_doubles(values: Mapping[str, Any]) -> None:
 
 
 def refresh_search(dealer_ids: Collection[int]) -> None:
-    """Recompute initials and search text of dealers: one read and one write for any number.
+    """Recompute initials, core name and search text of dealers: one read and one write for any number.
 
     Found by code, names, initials, tax number, phone digits (also those of contacts) and the names of merged doubles.
     """
@@ -231,6 +233,7 @@ def refresh_search(dealer_ids: Collection[int]) -> None:
     names = func.string_agg(DealerContact.name, aggregate_order_by(";", DealerContact.id))
     of_dealer = DealerContact.dealer_id == Dealer.id
     double = aliased(Dealer)
+    of_double = double.merged_into_id == Dealer.id
     doubles = func.string_agg(double.code + ";" + double.name, aggregate_order_by(";", double.id))
     columns = (Dealer.id, Dealer.code, Dealer.name, Dealer.short_name, Dealer.tax_no, Dealer.phone, Dealer.pinyin_fixed)
     rows = db.session.execute(
@@ -239,21 +242,27 @@ def refresh_search(dealer_ids: Collection[int]) -> None:
             Dealer.invoice_name,
             select(phones).where(of_dealer).correlate(Dealer).scalar_subquery().label("phones"),
             select(names).where(of_dealer).correlate(Dealer).scalar_subquery().label("people"),
-            select(doubles).where(double.merged_into_id == Dealer.id).correlate(Dealer).scalar_subquery().label("doubles"),
+            select(doubles).where(of_double).correlate(Dealer).scalar_subquery().label("doubles"),
         ).where(Dealer.id.in_(sorted(dealer_ids)))
     ).all()
     if rows:
         table = Dealer.__table__
         statement = update(table).where(table.c.id == bindparam("row_id"))
         db.session.execute(
-            statement.values(pinyin=bindparam("pinyin"), search=bindparam("search")), [_search_row(row) for row in rows]
+            statement.values({name: bindparam(name) for name in FOUND_BY}), [_search_row(row) for row in rows]
         )
+        expire_loaded(Dealer, {row.id for row in rows}, list(FOUND_BY))
 
 
 def _search_row(row: Any) -> dict[str, Any]:
     words = [row.code, row.name, row.short_name, row.invoice_name, row.tax_no, row.pinyin_fixed, row.phone]
     words += (row.phones or "").split(";") + (row.people or "").split(";") + (row.doubles or "").split(";")
-    return {"row_id": row.id, "pinyin": initials(row.name, row.pinyin_fixed), "search": search_text(*words)}
+    return {
+        "row_id": row.id,
+        "pinyin": initials(row.name, row.pinyin_fixed),
+        "name_core": rules.core_name(row.name),
+        "search": search_text(*words),
+    }
 
 
 # --- contacts ---------------------------------------------------------------------------------------------------------
@@ -310,13 +319,7 @@ def move_dealer(dealer_id: int, parent_id: int | None, valid_from: date, version
     faults = _move_faults(row, parent_id, valid_from)
     if faults:
         raise InvalidInput(faults)
-    statement = insert(DealerParent).values(dealer_id=dealer_id, parent_dealer_id=parent_id, valid_from=valid_from)
-    db.session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[DealerParent.dealer_id, DealerParent.valid_from],
-            set_={"parent_dealer_id": statement.excluded.parent_dealer_id},
-        )
-    )
+    _record_moves({dealer_id: (row.parent_dealer_id, parent_id)}, valid_from)
     before = row.parent_dealer_id
     if valid_from <= clock.today():
         row.parent_dealer_id = parent_id
@@ -350,6 +353,7 @@ def apply_due_parents() -> int:
     if due:
         statement = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
         db.session.execute(statement, [{"row_id": dealer_id, "parent": parent} for dealer_id, parent in due])
+        expire_loaded(Dealer, {dealer_id for dealer_id, _parent in due}, ["parent_dealer_id"])
     return len(due)
 
 
@@ -418,8 +422,25 @@ def _move_belongings(source_id: int, target_id: int) -> None:
         ).scalar()
     if not moved:
         return
-    rows = [
-        {"dealer_id": child, "parent_dealer_id": parent, "valid_from": clock.today()} for child, parent in moved.items()
+    _record_moves({child: (source_id, parent) for child, parent in moved.items()}, clock.today())
+    table = Dealer.__table__
+    change = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
+    db.session.execute(change, [{"row_id": child, "parent": parent} for child, parent in moved.items()])
+    expire_loaded(Dealer, set(moved), ["parent_dealer_id"])
+
+
+def _record_moves(moved: Mapping[int, tuple[int | None, int | None]], valid_from: date) -> None:
+    """Write moves {dealer: (parent so far, new parent)} of one day; a dealer without any gets its first period too."""
+    first = [
+        {"dealer_id": dealer_id, "parent_dealer_id": so_far, "valid_from": rules.FIRST_DAY}
+        for dealer_id, (so_far, _new) in moved.items()
+    ]
+    has_moves = select(DealerParent.dealer_id).where(DealerParent.dealer_id.in_(sorted(moved)))
+    known = set(db.session.execute(has_moves).scalars())
+    rows = [row for row in first if row["dealer_id"] not in known]
+    rows += [
+        {"dealer_id": dealer_id, "parent_dealer_id": new, "valid_from": valid_from}
+        for dealer_id, (_so_far, new) in moved.items()
     ]
     statement = insert(DealerParent)
     statement = statement.on_conflict_do_update(
@@ -427,9 +448,6 @@ def _move_belongings(source_id: int, target_id: int) -> None:
         set_={"parent_dealer_id": statement.excluded.parent_dealer_id},
     )
     db.session.execute(statement, rows)
-    table = Dealer.__table__
-    change = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
-    db.session.execute(change, [{"row_id": child, "parent": parent} for child, parent in moved.items()])
 
 
 # --- grades -----------------------------------------------------------------------------------------------------------

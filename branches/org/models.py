@@ -148,7 +148,9 @@ class Dealer(Scoped, Base):
             "ix_dealer_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}
         ),
         Index("ix_dealer_tax_no", "tax_no"),
-        Index("ix_dealer_name_similar", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index(
+            "ix_dealer_name_core", "name_core", postgresql_using="gin", postgresql_ops={"name_core": "gin_trgm_ops"}
+        ),
         CheckConstraint("parent_dealer_id <> id AND merged_into_id <> id", name="not_itself"),
     )
 
@@ -158,6 +160,7 @@ class Dealer(Scoped, Base):
     short_name: Mapped[Name] = mapped_column(server_default="")
     pinyin: Mapped[Name] = mapped_column(server_default="")
     pinyin_fixed: Mapped[Code] = mapped_column(server_default="", default="")
+    name_core: Mapped[Name] = mapped_column(server_default="", default="")
     search: Mapped[str] = mapped_column(server_default="")
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
     parent_dealer_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"), index=True)

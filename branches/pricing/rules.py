@@ -1,8 +1,8 @@
 """One price for one dealer, product, quantity and date, with its explanation (PP-01, PP-02, PP-06, PP-07). Pure.
 
-The most special list that has a price for the quantity wins: the dealer's own, then those of its unit and the units above
-(nearest first), then its grade's, then everyone's. Within a list the largest `qty_from` that the quantity reaches. Two
-lists of the same rank: the price that became valid later, then the list whose code comes first.
+The most special list that has a price for the quantity wins: the dealer's own, then those of its unit and the units
+above (nearest first), then its grade's, then everyone's. Within a list the largest `qty_from` that the quantity reaches.
+Two lists of the same rank: the one whose price became valid later, then the one whose code comes first.
 """
 
 from __future__ import annotations
@@ -168,12 +168,11 @@ def _price_line(basis: PriceBasis, line: WantedLine) -> PricedLine:
     list_price = _list_price(basis, product, step)
     price, discount_rate = _net_of_discount(line, list_price)
     floor_price = step.floor_price if step else None
-    problems = _problems(basis, product, line, list_price, price, discount_rate, floor_price)
     amount = line_amount(line.qty, price)
     net = split_vat(amount, product.tax_rate)[0]
     supply_price = product.supply_price or Decimal(0)
     cost = round_amount(line.qty * supply_price)
-    return PricedLine(
+    priced = PricedLine(
         product_id=line.product_id,
         qty=line.qty,
         list_price=list_price,
@@ -185,9 +184,10 @@ def _price_line(basis: PriceBasis, line: WantedLine) -> PricedLine:
         net=net,
         cost=cost,
         discount_rate=discount_rate,
-        explanation=_explain(product, step, list_price, price, discount_rate, net, cost, basis.on),
-        problems=problems,
     )
+    priced.problems.extend(_problems(basis, product, line, priced))
+    priced.explanation.update(_explain(product, step, priced, basis.on))
+    return priced
 
 
 def _unknown(line: WantedLine) -> PricedLine:
@@ -224,53 +224,36 @@ def _rate(list_price: Decimal | None, price: Decimal) -> Decimal:
     return ((list_price - price) / list_price).quantize(RATE_STEP, ROUND_HALF_UP)
 
 
-def _problems(
-    basis: PriceBasis,
-    product: ProductBasis,
-    line: WantedLine,
-    list_price: Decimal | None,
-    price: Decimal,
-    discount_rate: Decimal,
-    floor_price: Decimal | None,
-) -> list[str]:
+def _problems(basis: PriceBasis, product: ProductBasis, line: WantedLine, priced: PricedLine) -> list[str]:
     found = []
     if product.ended:
         found.append(PRODUCT_ENDED)
-    if list_price is None:
+    if priced.list_price is None:
         found.append(NO_LIST)
-    elif price != list_price and not line.reason.strip():
+    elif priced.price != priced.list_price and not line.reason.strip():
         found.append(REASON_REQUIRED)
-    if floor_price is not None and price < floor_price:
+    if priced.floor_price is not None and priced.price < priced.floor_price:
         found.append(BELOW_FLOOR)
-    if discount_rate > basis.authority:
+    if priced.discount_rate > basis.authority:
         found.append(ABOVE_AUTHORITY)
     return found
 
 
-def _explain(
-    product: ProductBasis,
-    step: Step | None,
-    list_price: Decimal | None,
-    price: Decimal,
-    discount_rate: Decimal,
-    net: Decimal,
-    cost: Decimal,
-    on: date,
-) -> dict[str, Any]:
-    story: dict[str, Any] = {"on": on.isoformat(), "price": str(price)}
+def _explain(product: ProductBasis, step: Step | None, priced: PricedLine, on: date) -> dict[str, Any]:
+    story: dict[str, Any] = {"on": on.isoformat(), "price": str(priced.price)}
     if step is not None:
         story.update(_list_of(step))
-    elif list_price is not None:
-        story.update(why="fallback", list_price=str(list_price))
-    if list_price is not None and price != list_price:
-        story["discount_rate"] = str(discount_rate)
+    elif priced.list_price is not None:
+        story.update(why="fallback", list_price=str(priced.list_price))
+    if priced.list_price is not None and priced.price != priced.list_price:
+        story["discount_rate"] = str(priced.discount_rate)
     if product.supply_price is None:
         story["note"] = NO_SUPPLY_PRICE
         return story
     story["supply_price"] = str(product.supply_price)
-    story["margin"] = str(net - cost)
-    if net:
-        story["margin_rate"] = str(((net - cost) / net).quantize(RATE_STEP, ROUND_HALF_UP))
+    story["margin"] = str(priced.margin)
+    if priced.net:
+        story["margin_rate"] = str((priced.margin / priced.net).quantize(RATE_STEP, ROUND_HALF_UP))
     return story
 
 
@@ -291,8 +274,3 @@ def _list_of(step: Step) -> dict[str, Any]:
     if step.floor_price is not None:
         story["floor_price"] = str(step.floor_price)
     return story
-
-
-def within_authority(discount_rate: Decimal, authority: Decimal) -> bool:
-    """Whether a discount may be given without release."""
-    return discount_rate <= authority

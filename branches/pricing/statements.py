@@ -20,7 +20,8 @@ WITH d AS (
   FROM d CROSS JOIN LATERAL jsonb_array_elements_text(d.path) WITH ORDINALITY AS e
 ), lists AS (
   SELECT l.id, l.code, l.name, l.target,
-         CASE l.target WHEN 'dealer' THEN 0 WHEN 'unit' THEN 1 + chain.distance WHEN 'grade' THEN 900 ELSE 1000 END AS rank
+         CASE l.target WHEN 'dealer' THEN 0 WHEN 'unit' THEN 1 + chain.distance WHEN 'grade' THEN 900 ELSE 1000
+         END AS rank
   FROM price_list AS l CROSS JOIN d LEFT JOIN chain ON chain.unit_id = l.unit_id
   WHERE l.active
     AND (l.target = 'all' OR l.dealer_id = d.id OR l.grade_code = d.grade_code OR chain.unit_id IS NOT NULL)

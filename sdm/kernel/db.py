@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -71,6 +72,13 @@ CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {name}
   FOR EACH STATEMENT EXECUTE FUNCTION {name}_append_only();
 """,
     )
+
+
+def expire_loaded(model: type, ids: Collection[int], columns: list[str]) -> None:
+    """Let rows already in the session read columns anew that a set-based statement has changed."""
+    for row in list(db.session.identity_map.values()):
+        if isinstance(row, model) and row.id in ids:  # type: ignore[attr-defined]
+            db.session.expire(row, columns)
 
 
 # Constraint name → the typed error a person understands. Packages add theirs with ``explain_constraint``.

@@ -1,11 +1,11 @@
 """What a package gives to imports: one `ImportSheet` per master list or opening balance. Pure declarations.
 
-The machinery (`sdm.intake`) reads the file, turns cells into typed values, calls `check` with all rows, gives all faults back
-at once, and calls `apply` batch by batch. `check` and `apply` ask the database in sets, never per row.
+The machinery (`sdm.intake`) reads the file, turns cells into typed values, calls `check` with all rows, gives all faults
+back at once, and calls `apply` batch by batch. `check` and `apply` ask the database in sets, never per row.
 
-Typed values by kind: text, code → str; choice → one of the codes; integer → int; quantity, amount, price, rate → Decimal;
-date → date; boolean → bool. An empty cell is None: *clear the value*. A column that the file does not have is no key of
-`values` at all: *leave as is*.
+Typed values by kind: text, code → str; choice → one of the codes; integer → int; quantity, amount, price, rate →
+Decimal; date → date; boolean → bool. An empty cell is None: *clear the value*. A column that the file does not have is no
+key of `values` at all: *leave as is*.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ describe(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `label` is the heading (English source text, translated by the machinery; `key` is accepted as well).
+    """One column. `label` is the heading (English source text, translated by the machinery; `key` is accepted, too).
 
     `required`: a cell of this column must not be empty, and the column must be there. `choices` are (code, word) pairs or a
     function giving them; both code and word are accepted in a cell. `max_length` bounds texts.
@@ -109,12 +109,12 @@ class Applied:
 class ImportSheet:
     """One importable list.
 
-    `key` names the columns that identify a row: they may occur once per file, and together with the file's hash make the
-    import exactly once. `check(rows)` gets all rows of the file and answers every fault; it writes nothing. `apply(rows)` is
-    a command (it joins one that runs) that inserts or changes the rows of one batch as a set, safe to repeat.
-    `export()` yields rows with the same keys, in a stable order, within the actor's scope. `whole_file`: rows refer to each
-    other, so they are applied in one batch. `group_by`: rows with equal values here stay in one batch (lines of a document).
-    `order`: place among all sheets when a company is set up (units before people before dealers …).
+    `key` names the columns that identify a row: they may occur once per file, and together with the file's hash make
+    the import exactly once. `check(rows)` gets all rows of the file and answers every fault; it writes nothing.
+    `apply(rows)` is a command (it joins one that runs) that inserts or changes the rows of one batch as a set, safe to
+    repeat. `export()` yields rows with the same keys, in a stable order, within the actor's scope. `whole_file`: rows
+    refer to each other, so they are applied in one batch. `group_by`: rows with equal values here stay in one batch
+    (lines of a document). `order`: place among all sheets when a company is set up (units, people, dealers …).
     """
 
     code: str

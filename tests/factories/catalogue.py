@@ -10,6 +10,7 @@ from typing import Any
 from branches.catalogue.models import Barcode, Product, ProductCategory, ProductPack
 from branches.catalogue.service import refresh_search
 from sdm.kernel.db import db
+from tests.factories.org import keep
 
 _serial = count(1)
 
@@ -22,7 +23,7 @@ def category(name: str = "冰箱", parent: ProductCategory | None = None, **valu
     db.session.add(row)
     db.session.flush()
     row.path = [*(parent.path if parent else []), row.id]
-    db.session.flush()
+    keep()
     return row
 
 
@@ -40,5 +41,5 @@ def product(name: str = "三门冰箱", **values: Any) -> Product:
     db.session.add_all([Barcode(product_id=row.id, code=code) for code in barcodes])
     db.session.flush()
     refresh_search([row.id])
-    db.session.refresh(row)
+    keep()
     return row

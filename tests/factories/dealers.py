@@ -8,6 +8,7 @@ from typing import Any
 from branches.org.dealers_service import refresh_search
 from branches.org.models import Dealer, DealerGrade
 from sdm.kernel.db import db
+from tests.factories.org import keep
 
 _serial = count(1)
 
@@ -18,7 +19,7 @@ def grade(code: str = "A", name: str = "", **values: Any) -> DealerGrade:
     if row is None:
         row = DealerGrade(code=code, name=name or f"{code}级", rank=values.pop("rank", 1), **values)
         db.session.add(row)
-        db.session.flush()
+        keep()
     return row
 
 
@@ -31,5 +32,5 @@ def dealer(unit_id: int, name: str = "", **values: Any) -> Dealer:
     db.session.add(row)
     db.session.flush()
     refresh_search([row.id])
-    db.session.refresh(row)
+    keep()
     return row

@@ -9,6 +9,7 @@ from branches.org import queries
 from branches.org.models import LegalEntity, Person, Unit, Warehouse
 from branches.org.statements import TOUCH
 from sdm.kernel.actor import system_actor, use_actor
+from sdm.kernel.command import is_running
 from sdm.kernel.db import db
 
 _serial = count(1)
@@ -17,6 +18,13 @@ _serial = count(1)
 def serial() -> int:
     """A number no other row of this run has."""
     return next(_serial)
+
+
+def keep() -> None:
+    """Flush and, outside a command, commit, so that a command that fails later does not take the rows with it."""
+    db.session.flush()
+    if not is_running():
+        db.session.commit()
 
 
 def save(row: Any) -> Any:

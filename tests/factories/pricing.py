@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import Range
 
 from branches.pricing.models import DiscountAuthority, ListPrice, PriceList, SupplyPrice
 from sdm.kernel.db import db
+from tests.factories.org import keep
 
 _serial = count(1)
 START = date(2020, 1, 1)
@@ -22,7 +23,7 @@ def price_list(target: str = "all", **values: Any) -> PriceList:
     values.setdefault("code", f"L{number:04d}")
     row = PriceList(target=target, name=values.pop("name", f"价目表 {number}"), **values)
     db.session.add(row)
-    db.session.flush()
+    keep()
     return row
 
 
@@ -44,7 +45,7 @@ def price(
         valid=_range(validity.get("since", START), validity.get("until")),
     )
     db.session.add(row)
-    db.session.flush()
+    keep()
     return row
 
 
@@ -56,7 +57,7 @@ def supply_price(product_id: int, amount: str | Decimal, **validity: date | None
         valid=_range(validity.get("since", START), validity.get("until")),
     )
     db.session.add(row)
-    db.session.flush()
+    keep()
     return row
 
 
@@ -64,7 +65,7 @@ def authority(role_code: str, rate: str) -> DiscountAuthority:
     """How far a role may go below the list price."""
     row = DiscountAuthority(role_code=role_code, discount_rate=Decimal(rate))
     db.session.add(row)
-    db.session.flush()
+    keep()
     return row
 
 

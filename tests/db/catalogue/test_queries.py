@@ -84,7 +84,8 @@ def test_200_texts_take_at_most_four_statements() -> None:
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        sent.append(statement)
+        if not statement.startswith("SAVEPOINT"):
+            sent.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
     found = queries.resolve(texts)
