@@ -89,9 +89,9 @@ def engine_options(settings: Settings, role: str) -> dict[str, object]:
     if settings.db_pooled:
         options["connect_args"] = {"prepare_threshold": None}
         return options
-    limits = {"timezone": "UTC", "lock_timeout": "3000", "idle_in_transaction_session_timeout": "120000"}
+    limits = {"timezone": "UTC", "lock_timeout": "3000"}
     if role == "web":
-        limits["statement_timeout"] = str(STATEMENT_MS_MAX_WEB)
+        limits["statement_timeout"] = limits["idle_in_transaction_session_timeout"] = str(STATEMENT_MS_MAX_WEB)
     values = " ".join(f"-c {name}={value}" for name, value in limits.items())
     options["connect_args"] = {"options": values, "application_name": f"sdm-{role}"}
     return options

@@ -159,12 +159,15 @@ def address(settings: Settings) -> str:
 def prepare_database(settings: Settings) -> None:
     """Start our own server and bring its tables up to date; a server of others is only looked at."""
     from sdm.app import migrate
+    from sdm.kernel.db import db as database
 
     app = tool_app(settings)
     if settings.embedded:
         migrate.upgrade(app)
     else:
         migrate.require_current(app)
+    with app.app_context():
+        database.engine.dispose()
 
 
 # --- database ---------------------------------------------------------------------------------------------------------
