@@ -49,9 +49,9 @@ def settings_for(home: Path, **variables: str) -> Settings:
     return Settings.from_env({"SDM_HOME": str(home), "SDM_ENV": "test", **programs, **variables})
 
 
-def until(condition: Callable[[], bool]) -> bool:
+def until(condition: Callable[[], bool], looks: int = 600) -> bool:
     """Wait for a condition, at most half a minute."""
-    for _ in range(600):
+    for _ in range(looks):
         if condition():
             return True
         time.sleep(0.05)
@@ -126,6 +126,17 @@ def test_a_killed_server_is_started_again_under_its_users(home: Path) -> None:
     assert until(lambda: status(settings).pid not in (None, killed))
     with psycopg.connect(plain_url(ensure_running(settings))) as connection:
         assert connection.execute("SELECT id FROM kept").fetchone() == (7,)
+    release(settings)
+
+
+def test_a_server_stopped_on_purpose_stays_stopped_until_somebody_needs_it(home: Path) -> None:
+    other = another_user(home / "one")
+    settings = settings_for(home / "one")
+    assert embedded.stop(settings)
+    assert not until(lambda: status(settings).running, looks=40)
+    ensure_running(settings)
+    assert status(settings).running
+    end(other)
     release(settings)
 
 

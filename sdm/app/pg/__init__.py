@@ -9,6 +9,7 @@ Layout of the data folder (`home/postgres`, closed to other users):
     users.lock    held shared by every process that uses the server
     server.lock   inherited by the server and all its children: held means some of it is alive
     watcher.lock  held by the watcher
+    stopped       there while the server was stopped on purpose under its users
 
 Locks are `flock` locks on open files, so the kernel gives them back whatever happens to a process: a killed user,
 watcher or server leaves nothing behind that blocks the next start, and process numbers are never trusted alone.

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sdm.app.pg.locks import is_free, open_lock, starting
-from sdm.app.pg.place import Place, prepare_folder
+from sdm.app.pg.place import STOPPED, Place, prepare_folder
 from sdm.app.pg.process import server_log
 from sdm.app.pg.server import ensure_started, halt, let_go
 
@@ -32,6 +32,7 @@ def join(place: Place) -> int:
         member = open_lock(place, "users.lock")
         try:
             fcntl.flock(member, fcntl.LOCK_SH)
+            (place.folder / STOPPED).unlink(missing_ok=True)
             ensure_started(place)
             _ensure_watcher(place)
         except BaseException:
@@ -58,8 +59,9 @@ def stop_if_unused(place: Place) -> bool:
 
 
 def stop(place: Place) -> bool:
-    """Stop the server whoever uses it. True when one was running."""
+    """Stop the server whoever uses it, and keep it stopped until the next join. True when one was running."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), starting(place, create=False):
+        (place.folder / STOPPED).touch(mode=0o600)
         return halt(place)
     return False
 

@@ -18,6 +18,7 @@ SOCKET_PATH_BYTES_MAX = 100
 SOCKET_NAME = ".s.PGSQL.5432"
 DISK_BYTES_MIN = 200_000_000
 ROLE = "sdm"
+STOPPED = "stopped"  # this file is there while the server was stopped on purpose under its users
 HINTS = (
     ("No space left on device", "database.disk_full", "free some disk space and start again"),
     ("could not create shared memory", "database.memory", "free memory, or lower shared_buffers in postgresql.conf"),

@@ -11,7 +11,7 @@ import sys
 import time
 
 from sdm.app.pg.locks import is_free, open_lock, starting, try_lock
-from sdm.app.pg.place import Place, ServerError
+from sdm.app.pg.place import STOPPED, Place, ServerError
 from sdm.app.pg.server import alive, ensure_started, halt, reap
 
 WATCH_SECONDS = 0.5
@@ -32,6 +32,8 @@ def watch(place: Place) -> None:
                 halt(place)
                 return
             reap()
+            if (place.folder / STOPPED).exists():
+                return
             if not is_free(place, "server.lock") and alive(place):
                 continue
             restarts += 1
