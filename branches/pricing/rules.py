@@ -1,8 +1,8 @@
 """One price for one dealer, product, quantity and date, with its explanation (PP-01, PP-02, PP-06, PP-07). Pure.
 
 The most special list that has a price for the quantity wins: the dealer's own, then those of its unit and the units
-above (nearest first), then its grade's, then everyone's. Within a list the largest `qty_from` that the quantity reaches.
-Two lists of the same rank: the one whose price became valid later, then the one whose code comes first.
+above (nearest first), then its grade's, then everyone's. Within a list the largest `qty_from` that the quantity
+reaches. Two lists of the same rank: the one whose price became valid later, then the one whose code comes first.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def test_any_order_of_the_facts_gives_the_same_price(found: list[Step], qty: Dec
 
 
 @given(prices, prices, st.integers(1, 5000))
-def test_what_is_not_told_as_a_problem_is_within_floor_and_authority(listed: Decimal, wanted: Decimal, qty: int) -> None:
+def test_a_line_without_problems_is_within_floor_and_authority(listed: Decimal, wanted: Decimal, qty: int) -> None:
     facts = basis(step(price=str(listed), floor=str(listed * D("0.8"))), authority="0.1")
 
     line = one(facts, str(qty), price=wanted, reason="agreed")
