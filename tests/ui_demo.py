@@ -264,16 +264,24 @@ def badge() -> str:
     return "7"
 
 
+def put(app: Flask, endpoint: str, rule: str, function: Any) -> None:
+    """Answer an endpoint of the frame here, whether or not the product has it already."""
+    if endpoint in app.view_functions:
+        app.view_functions[endpoint] = function
+    else:
+        app.add_url_rule(rule, endpoint, function, methods=["GET", "POST"])
+
+
 def install(app: Flask) -> Flask:
     """Put the pages into an application; everybody is signed in as one clerk."""
     app.before_request(lambda: set_actor(Actor(1, "王小明", frozenset(), EVERYTHING, all_permissions=True)))
     app.register_blueprint(views)
     app.register_blueprint(picks)
-    app.add_url_rule("/ui-demo/search", "search.quick", search)
-    app.add_url_rule("/ui-demo/badge", "cases.badge", badge)
-    app.add_url_rule("/ui-demo/pick-dealer", "pick.ui_dealer", dealer)
-    if "auth.sign_in" not in app.view_functions:
-        app.add_url_rule("/ui-demo/sign-in", "auth.sign_in", sign_in, methods=["POST"])
+    put(app, "search.quick", "/ui-demo/search", search)
+    put(app, "cases.badge", "/ui-demo/badge", badge)
+    put(app, "pick.ui_dealer", "/ui-demo/pick-dealer", dealer)
+    put(app, "auth.sign_in", "/ui-demo/sign-in", sign_in)
+    app.jinja_env.globals["units"] = list
     nav.register(
         NavItem("sales", _l("Sales orders"), "ui_demo.index", icon="shopping-cart", order=20),
         NavItem("sales", _l("New order"), "ui_demo.grid", icon="plus", order=10),

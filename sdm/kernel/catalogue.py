@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -67,8 +68,8 @@ def conflicts(translations: Path, language: str) -> list[str]:
 
 
 def compiled_path(translations: Path, language: str) -> Path:
-    """Where the compiled catalogue of a language lies."""
-    return translations / language / "LC_MESSAGES" / f"{DOMAIN}.mo"
+    """Where the compiled catalogue of a language lies: below the full name that Babel gives it (zh_CN → zh_Hans_CN)."""
+    return translations / str(Locale.parse(language)) / "LC_MESSAGES" / f"{DOMAIN}.mo"
 
 
 def is_stale(translations: Path, language: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, has_request_context, request
-from flask_babel import get_locale, gettext, lazy_gettext, ngettext
+from flask_babel import gettext, lazy_gettext, ngettext
 
 from sdm.kernel import catalogue
 from sdm.kernel.actor import current_or_none
@@ -56,7 +56,7 @@ def current_locale() -> str:
 
 def html_language() -> str:
     """The `lang` attribute of a page: `zh-CN` or `en`."""
-    return str(get_locale() or DEFAULT_LOCALE).replace("_", "-")
+    return current_locale().replace("_", "-")
 
 
 def translate(text: str, details: Mapping[str, Any] | None = None) -> str:

@@ -22,6 +22,7 @@ async function start() {
   if (asked && !config.id) await restore(sync, model, head);
   if (!config.id && !asked) keepAddress(id);
   if (!config.fixed && !model.lines.length) model.add();
+  await view.settled();
   view.refresh();
   if (model.payload().length || head.hasValues()) sync.quoteSoon();
   root.dataset.ready = "1";

@@ -66,5 +66,5 @@ export async function attachPickers(root) {
 function make(TomSelect, select) {
   for (const option of select.options) if (option.value) option.dataset.data = JSON.stringify({ id: option.value, label: option.textContent });
   const control = new TomSelect(select, settings(select));
-  if (select.autofocus) control.focus();
+  if (select.autofocus && (document.activeElement === document.body || document.activeElement === select)) control.focus();
 }

@@ -86,6 +86,10 @@ class FormView {
     this.model.set(active.key, active.column.key, fromText(active.column, active.input.value));
   }
 
+  settled() {
+    return Promise.resolve();
+  }
+
   refresh() {
     for (const line of this.model.lines) {
       const form = $(`[data-key="${CSS.escape(line.key)}"]`, this.place);

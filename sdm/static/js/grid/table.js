@@ -20,8 +20,23 @@ class TableView {
     this.table = new Tabulator(place, this.#options());
     this.built = new Promise((resolve) => this.table.on("tableBuilt", resolve));
     this.table.on("cellClick", (_event, cell) => this.#clicked(cell));
+    new ResizeObserver(() => this.#resized()).observe(place);
     model.addEventListener("lines", () => this.#redraw());
     model.addEventListener("cells", (event) => this.#update(event.detail.keys));
+  }
+
+  /** A new size redraws the rows, but never under the hands of the person. */
+  #resized() {
+    const size = `${this.place.clientWidth}x${this.place.clientHeight}`;
+    if (this.size && this.size !== size) this.late = true;
+    this.size = size;
+    if (!this.cell) this.#catchUp();
+  }
+
+  #catchUp() {
+    if (!this.late) return;
+    this.late = false;
+    this.table.redraw();
   }
 
   #options() {
@@ -35,6 +50,7 @@ class TableView {
       placeholder: t("add_line"),
       columnDefaults: { headerSort: false, resizable: "header", vertAlign: "middle" },
       renderVerticalBuffer: 400,
+      autoResize: false,
     };
   }
 
@@ -79,7 +95,12 @@ class TableView {
   #redraw() {
     const active = this.cell && { key: this.cell.getRow().getIndex(), column: this.cell.getField() };
     this.#close();
-    return this.table.replaceData(this.#rows()).then(() => active && this.model.line(active.key) && this.goTo(active.key, active.column));
+    this.drawing = this.table.replaceData(this.#rows()).then(() => active && this.model.line(active.key) && this.goTo(active.key, active.column));
+  }
+
+  /** Resolves when the rows of the model are on the screen. */
+  settled() {
+    return this.drawing ?? Promise.resolve();
   }
 
   #update(keys) {
@@ -181,6 +202,7 @@ class TableView {
     const changed = this.moved;
     this.#close();
     if (changed) this.model.set(key, column.key, fromText(column, text));
+    this.#catchUp();
   }
 
   #close() {
@@ -270,7 +292,7 @@ class TableView {
     this.model.remove(key);
     if (!this.model.lines.length) this.model.add();
     const line = this.model.lines[Math.min(at, this.model.lines.length - 1)];
-    setTimeout(() => this.goTo(line.key, this.model.editable[0].key), 0);
+    this.settled().then(() => this.goTo(line.key, this.model.editable[0].key));
   }
 
   submit() {
@@ -305,11 +327,7 @@ class TableView {
   addLine() {
     const line = this.model.add();
     if (!line) return toast(t("lines_full", { count: this.model.lineMax }), "bad");
-    return this.redrawn.then(() => this.goTo(line.key, this.model.editable[0].key));
-  }
-
-  get redrawn() {
-    return new Promise((resolve) => setTimeout(resolve, 0));
+    return this.settled().then(() => this.goTo(line.key, this.model.editable[0].key));
   }
 
   async goTo(key, columnKey) {
