@@ -12,7 +12,15 @@ from sdm.kernel.db import Base
 from sdm.kernel.documents import Document
 
 ORDER_STATES = (
-    "submitted", "held", "confirmed", "part_shipped", "shipped", "invoiced", "closed", "cancelled", "short_closed",
+    "submitted",
+    "held",
+    "confirmed",
+    "part_shipped",
+    "shipped",
+    "invoiced",
+    "closed",
+    "cancelled",
+    "short_closed",
 )
 
 
@@ -105,9 +113,7 @@ class OrderHold(Base):
 
     __tablename__ = "order_hold"
     __table_args__ = (
-        CheckConstraint(
-            "kind IN ('credit','overdue','price','authority','dealer','shortage','amount')", name="kind"
-        ),
+        CheckConstraint("kind IN ('credit','overdue','price','authority','dealer','shortage','amount')", name="kind"),
         CheckConstraint("state IN ('open','released','rejected','cleared')", name="state"),
         Index("uq_order_hold_open", "order_id", "kind", unique=True, postgresql_where=text("state = 'open'")),
         Index("ix_order_hold_order", "order_id"),
@@ -164,7 +170,9 @@ class SalesReturn(Document, Base):
     """requested → approved → received → credited; rejected. Lines are linked to what was delivered and capped by it."""
 
     __tablename__ = "sales_return"
-    __table_args__ = (CheckConstraint("state IN ('requested','approved','rejected','received','credited')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('requested','approved','rejected','received','credited')", name="state"),
+    )
     kind = "sales_return"
     prefix = "RT"
 
@@ -182,7 +190,10 @@ class SalesReturn(Document, Base):
 
 
 class SalesReturnLine(Base):
-    """Units taken back from one delivered line (and, where billed, its invoice line). Only take-on has neither."""
+    """Units taken back from one delivered line (and, where billed, its invoice line). Only take-on has neither.
+
+    ``unbilled_qty``: how many of the received units were not billed yet; the rest is credited.
+    """
 
     __tablename__ = "sales_return_line"
     __table_args__ = (UniqueConstraint("return_id", "line_no"), CheckConstraint("qty > 0", name="qty"))
@@ -195,5 +206,6 @@ class SalesReturnLine(Base):
     invoice_line_id: Mapped[int | None] = mapped_column(ForeignKey("invoice_line.id"))
     qty: Mapped[Qty]
     received_qty: Mapped[Qty | None]
+    unbilled_qty: Mapped[Qty] = mapped_column(server_default="0", default=0)
     price: Mapped[Price]
     amount: Mapped[Amount]

@@ -45,8 +45,12 @@ API_BLUEPRINTS: list[str] = []
 CLI_GROUPS: list[str] = []
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
-JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS"]
-EVENT_READERS: list[str] = []
+JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS",
+    "branches.orders.jobs:JOBS",
+]
+EVENT_READERS: list[str] = [
+    "branches.orders.kinds:EVENT_READERS",
+]
 CHECKS: list[str] = [
     "sdm.app.housekeeping:CHECKS",
     "inventory.stock.checks:CHECKS",
@@ -54,12 +58,25 @@ CHECKS: list[str] = [
     "inventory.receipts.checks:CHECKS",
     "inventory.shipments.checks:CHECKS",
 ]
-DOCUMENT_KINDS: list[str] = []
+DOCUMENT_KINDS: list[str] = [
+    "branches.orders.kinds:DOCUMENT_KINDS",
+    "finance.kinds:DOCUMENT_KINDS",
+]
 SHEETS: list[str] = []
-CASE_KINDS: list[str] = []
+CASE_KINDS: list[str] = [
+    "branches.orders.kinds:CASE_KINDS",
+    "finance.kinds:CASE_KINDS",
+]
 
 # (hook name, "module:function"): calls from a lower layer to a higher one in the same transaction.
-HOOKS: list[tuple[str, str]] = []
+HOOKS: list[tuple[str, str]] = [
+    ("goods_receipt.posted", "finance.ledger.goods:received"),
+    ("goods_receipt.reversed", "finance.ledger.goods:taken_back"),
+    ("invoice.lines_issued", "branches.orders.service:on_lines_issued"),
+    ("shipment.send_out", "branches.orders.kinds:on_send_out"),
+    ("shipment.sign", "branches.orders.kinds:on_sign"),
+    ("shipment.cancel", "branches.orders.kinds:on_cancel"),
+]
 
 # "module:function" called with the Flask application once, after the extensions are ready.
 SETUP: list[str] = ["sdm.auth.identity:init_app"]

@@ -23,12 +23,16 @@ class WorkItem(Scoped, Base):
     __table_args__ = (
         CheckConstraint("state IN ('open','acknowledged','handled','closed','withdrawn')", name="state"),
         Index(
-            "uq_work_item_open_key", "key", unique=True,
+            "uq_work_item_open_key",
+            "key",
+            unique=True,
             postgresql_where=text("state IN ('open','acknowledged')"),
         ),
         Index("ix_work_item_subject", "subject_kind", "subject_id"),
         Index(
-            "ix_work_item_inbox", "permission", "handler_unit_id",
+            "ix_work_item_inbox",
+            "permission",
+            "handler_unit_id",
             postgresql_where=text("state IN ('open','acknowledged')"),
         ),
         Index("ix_work_item_handler", "handler_id", postgresql_where=text("state IN ('open','acknowledged')")),

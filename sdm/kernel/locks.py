@@ -7,7 +7,8 @@ runs the code, not only in the rare deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -54,6 +55,19 @@ def reach(rank: Rank) -> None:
     if rank < reached:
         raise RuntimeError(f"lock order: {rank.name} after {Rank(reached).name}")
     _reached.set(rank)
+
+
+@contextmanager
+def holding(rank: Rank) -> Iterator[None]:
+    """Write rows of an earlier rank again that this very transaction has locked before; no new lock is waited for inside."""
+    reached = _reached.get()
+    if reached is None or reached < rank:
+        raise RuntimeError(f"no {rank.name} row is held")
+    _reached.set(rank)
+    try:
+        yield
+    finally:
+        _reached.set(reached)
 
 
 def lock_rows(model: type[T], ids: Collection[int], rank: Rank = Rank.DOCUMENT, key: str = "id") -> list[T]:

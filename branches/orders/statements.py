@@ -1,0 +1,156 @@
+"""Set-based SQL of the hot path of orders: one statement per step whatever the number of lines.
+
+They bypass the session's scope: the scope is a parameter, or ids come from an order already locked in scope.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+# Everything an order needs to know of its dealer, warehouse and payer. Arrays are null where the scope does not narrow.
+CONTEXT = text(
+    """
+SELECT d.id AS dealer_id, d.code AS dealer_code, d.name AS dealer_name, d.status AS dealer_status, d.block_reason,
+  d.unit_id, coalesce(d.payer_id, d.id) AS payer_id, d.settlement_mode, d.term_days, d.address,
+  w.id AS warehouse_id, w.name AS warehouse_name, w.unit_id AS warehouse_unit_id, w.active AS warehouse_active,
+  due.amount AS overdue_amount, due.oldest AS overdue_since
+FROM dealer d
+LEFT JOIN warehouse w ON w.id = :warehouse_id
+  AND (CAST(:warehouses AS bigint[]) IS NULL OR w.id = ANY(CAST(:warehouses AS bigint[])))
+  AND (CAST(:units AS bigint[]) IS NULL OR CAST(:warehouses AS bigint[]) IS NOT NULL
+       OR w.unit_id = ANY(CAST(:units AS bigint[])))
+LEFT JOIN LATERAL (
+  SELECT coalesce(sum(i.open_amount), 0) AS amount, min(i.due_on) AS oldest FROM open_item i
+  WHERE i.payer_id = coalesce(d.payer_id, d.id) AND i.open_amount > 0 AND i.due_on < :today
+) due ON true
+WHERE d.id = :dealer_id
+  AND (CAST(:units AS bigint[]) IS NULL OR d.unit_id = ANY(CAST(:units AS bigint[])))
+  AND (CAST(:dealers AS bigint[]) IS NULL OR d.id = ANY(CAST(:dealers AS bigint[])))
+"""
+)
+
+# The order with all its lines in one statement; no row when the UUID is taken. Answers one row per line, by number.
+INSERT_ORDER = text(
+    """
+WITH made AS (
+  INSERT INTO sales_order (uuid, unit_id, state, source, created_by_id, dealer_id, payer_id, warehouse_id, owner_unit_id,
+    legal_entity_id, ordered_on, requested_on, settlement_mode, term_days, external_number, ship_to, note,
+    gross, net, list_gross, cost, quotation_id, confirmed_at, confirmed_by_id)
+  VALUES (:uuid, :unit_id, :state, :source, :created_by_id, :dealer_id, :payer_id, :warehouse_id, :owner_unit_id,
+    :legal_entity_id, :ordered_on, :requested_on, :settlement_mode, :term_days, :external_number, :ship_to, :note,
+    :gross, :net, :list_gross, :cost, :quotation_id, :confirmed_at, :confirmed_by_id)
+  ON CONFLICT (uuid) DO NOTHING
+  RETURNING id, number
+), lines AS (
+  INSERT INTO sales_order_line (order_id, line_no, product_id, entered_qty, entered_unit, qty, list_price, price,
+    floor_price, supply_price, tax_rate, amount, explanation, price_reason)
+  SELECT made.id, l.*
+  FROM made, unnest(CAST(:line_nos AS int[]), CAST(:products AS bigint[]), CAST(:entered_qtys AS numeric[]),
+    CAST(:entered_units AS text[]), CAST(:qtys AS numeric[]), CAST(:list_prices AS numeric[]), CAST(:prices AS numeric[]),
+    CAST(:floors AS numeric[]), CAST(:supplies AS numeric[]), CAST(:rates AS numeric[]), CAST(:amounts AS numeric[]),
+    CAST(:explanations AS jsonb[]), CAST(:reasons AS text[])) AS l
+  RETURNING id, line_no
+)
+SELECT made.id AS order_id, made.number, lines.id AS line_id, lines.line_no FROM made, lines ORDER BY lines.line_no
+"""
+)
+
+# Raises the counters of several lines at once (arrays of differences, in line order); the CHECKs refuse what cannot be.
+RAISE_COUNTERS = text(
+    """
+UPDATE sales_order_line l SET cancelled_qty = l.cancelled_qty + c.cancelled, shipped_qty = l.shipped_qty + c.shipped,
+  short_qty = l.short_qty + c.short, signed_qty = l.signed_qty + c.signed, returned_qty = l.returned_qty + c.returned,
+  invoiced_qty = l.invoiced_qty + c.invoiced
+FROM unnest(CAST(:lines AS bigint[]), CAST(:cancelled AS numeric[]), CAST(:shipped AS numeric[]), CAST(:short AS numeric[]),
+  CAST(:signed AS numeric[]), CAST(:returned AS numeric[]), CAST(:invoiced AS numeric[]))
+  AS c(line_id, cancelled, shipped, short, signed, returned, invoiced)
+WHERE l.id = c.line_id
+"""
+)
+
+# What is on picked, not yet sent shipments of an order, per order line.
+PICKED = text(
+    """
+SELECT l.order_line_id, sum(l.qty) AS qty FROM shipment s JOIN shipment_line l ON l.shipment_id = s.id
+WHERE s.order_id = :order_id AND s.state = 'picked' AND l.order_line_id IS NOT NULL GROUP BY l.order_line_id
+"""
+)
+
+PICKED_NUMBER = text("SELECT number FROM shipment WHERE order_id = :order_id AND state = 'picked' ORDER BY id LIMIT 1")
+
+# Delivered lines as a return needs them: what was signed, came back, is on other open returns, was billed and credited.
+DELIVERED = text(
+    """
+SELECT l.id AS shipment_line_id, l.shipment_id, s.number AS shipment_number, s.dealer_id, s.unit_id, s.owner_unit_id,
+  s.warehouse_id, s.order_id, s.state, s.ownership, s.signed_on, l.order_line_id, l.product_id, l.qty, l.signed_qty,
+  l.returned_qty, l.invoiced_qty, l.price, l.amount, l.tax_rate,
+  coalesce(p.pending, 0) AS pending, coalesce(u.unbilled, 0) AS unbilled_returned, coalesce(c.credited, 0) AS credited
+FROM shipment_line l JOIN shipment s ON s.id = l.shipment_id
+LEFT JOIN LATERAL (
+  SELECT sum(r.qty) AS pending FROM sales_return_line r JOIN sales_return t ON t.id = r.return_id
+  WHERE r.shipment_line_id = l.id AND t.state IN ('requested', 'approved') AND t.id IS DISTINCT FROM CAST(:not_return AS bigint)
+) p ON true
+LEFT JOIN LATERAL (
+  SELECT sum(r.unbilled_qty) AS unbilled FROM sales_return_line r JOIN sales_return t ON t.id = r.return_id
+  WHERE r.shipment_line_id = l.id AND t.state IN ('received', 'credited')
+) u ON true
+LEFT JOIN LATERAL (
+  SELECT -sum(i.qty) AS credited FROM invoice_line i JOIN invoice v ON v.id = i.invoice_id
+  WHERE i.shipment_line_id = l.id AND v.invoice_kind = 'red' AND v.return_id IS NOT NULL AND v.state = 'issued'
+) c ON true
+WHERE l.id = ANY(CAST(:lines AS bigint[]))
+  AND (CAST(:units AS bigint[]) IS NULL OR s.unit_id = ANY(CAST(:units AS bigint[])))
+ORDER BY l.id
+"""
+)
+
+RAISE_RETURNED = text(
+    """
+UPDATE shipment_line l SET returned_qty = l.returned_qty + r.qty
+FROM unnest(CAST(:lines AS bigint[]), CAST(:qtys AS numeric[])) AS r(line_id, qty) WHERE l.id = r.line_id
+"""
+)
+
+# Held orders that may go on now: of a payer (credit, overdue) or of a warehouse (shortage, not the expired ones), oldest first.
+TO_RECHECK = text(
+    """
+SELECT o.id, o.unit_id FROM sales_order o
+WHERE o.state = 'held' AND (CAST(:payer_id AS bigint) IS NULL OR o.payer_id = CAST(:payer_id AS bigint))
+  AND (CAST(:warehouse_id AS bigint) IS NULL OR o.warehouse_id = CAST(:warehouse_id AS bigint))
+  AND EXISTS (SELECT 1 FROM order_hold h WHERE h.order_id = o.id AND h.state = 'open' AND h.kind = ANY(CAST(:kinds AS text[]))
+              AND NOT coalesce((h.figures->>'expired')::boolean, false))
+ORDER BY o.id LIMIT 500
+"""
+)
+
+# Orders whose invoices are all paid.
+CLOSE_PAID = text(
+    """
+WITH paid AS (
+  SELECT o.id FROM sales_order o
+  WHERE o.state = 'invoiced' AND NOT EXISTS (
+    SELECT 1 FROM sales_order_line ol JOIN invoice_line il ON il.order_line_id = ol.id
+    JOIN open_item i ON i.document_kind = 'invoice' AND i.document_id = il.invoice_id
+    WHERE ol.order_id = o.id AND i.open_amount > 0)
+  ORDER BY o.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE sales_order o SET state = 'closed', version = o.version + 1 FROM paid WHERE o.id = paid.id
+RETURNING o.id, o.unit_id
+"""
+)
+
+# Closed orders of which an invoice became open again, by an undone allocation or a reversed receipt.
+REOPEN_UNPAID = text(
+    """
+WITH unpaid AS (
+  SELECT o.id FROM sales_order o
+  WHERE o.state = 'closed' AND EXISTS (
+    SELECT 1 FROM open_item i JOIN invoice_line il ON il.invoice_id = i.document_id
+    JOIN sales_order_line ol ON ol.id = il.order_line_id
+    WHERE ol.order_id = o.id AND i.document_kind = 'invoice' AND i.open_amount > 0)
+  ORDER BY o.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE sales_order o SET state = 'invoiced', version = o.version + 1 FROM unpaid WHERE o.id = unpaid.id
+RETURNING o.id, o.unit_id
+"""
+)
