@@ -26,12 +26,12 @@ from sdm.kernel import audit, clock, outbox
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db
-from sdm.kernel.errors import Conflict, FieldError, Forbidden, InvalidInput, N_, NotFound, describe
+from sdm.kernel.errors import N_, Conflict, FieldError, Forbidden, InvalidInput, NotFound, describe
 from sdm.kernel.locks import Rank, lock_rows, reach
 from sdm.kernel.money import AMOUNT_MAX, ZERO
 from sdm.kernel.permissions import Permission
 
-__all__ = ["decide_limit", "hold", "open_account", "propose_limit", "set_limit", "shift", "shift_many"]
+__all__ = ["decide_limit", "hold", "lock", "open_account", "propose_limit", "set_limit", "shift", "shift_many"]
 
 KINDS = ("limit", "temporary", "unit")
 
@@ -83,6 +83,16 @@ def _try(values: dict[str, Any]) -> Verdict | None:
 def _refused(figures: Any, requested: Decimal, allow_over: Decimal) -> Verdict:
     excess = figures.exposure + requested - figures.granted_limit - allow_over
     return Verdict(False, figures.granted_limit, figures.exposure, requested, excess)
+
+
+def lock(payer_ids: Iterable[int]) -> None:
+    """Lock payers' accounts without changing them: whoever holds them sees stable open items of these payers."""
+    wanted = sorted(set(payer_ids))
+    reach(Rank.CREDIT)
+    found = set(db.session.execute(statements.LOCK, {"payers": wanted}).scalars())
+    for payer_id in wanted:
+        if payer_id not in found:
+            open_account(payer_id)
 
 
 def shift(payer_id: int, buckets: Buckets) -> None:

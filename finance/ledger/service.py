@@ -20,7 +20,7 @@ from sdm.kernel import audit, clock
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db
-from sdm.kernel.errors import Conflict, FieldError, InvalidInput, N_, NotFound, PeriodClosed, describe
+from sdm.kernel.errors import N_, Conflict, FieldError, InvalidInput, NotFound, PeriodClosed, describe
 from sdm.kernel.locks import Rank, reach
 from sdm.kernel.permissions import Permission
 

@@ -27,6 +27,7 @@ class Invoice(Document, Base):
         Index("uq_invoice_legal_number", "legal_number", unique=True, postgresql_where=text("legal_number IS NOT NULL")),
         Index("ix_invoice_invoiced_on", "invoiced_on"),
         Index("ix_invoice_external", "external_number"),
+        Index("ix_invoice_original", "original_id", postgresql_where=text("original_id IS NOT NULL")),
     )
     kind = "invoice"
     prefix = "IV"
@@ -129,6 +130,7 @@ class Receipt(Document, Base):
             postgresql_where=text("reference <> '' AND state = 'recorded'"),
         ),
         Index("ix_receipt_received_on", "received_on"),
+        Index("ix_receipt_order", "order_id", postgresql_where=text("order_id IS NOT NULL")),
     )
     kind = "receipt"
     prefix = "RC"
@@ -174,7 +176,8 @@ class OpenItem(Scoped, Base):
     """What a payer owes (amount > 0) or is owed (< 0): invoice, debit or credit memo, receipt, opening. Ageing,
     statement, days outstanding and the control account all read these rows.
 
-    ``open_amount`` goes from ``amount`` to 0 by allocations; both have the same sign.
+    ``open_amount`` goes from ``amount`` to 0 by allocations; both have the same sign. ``counted``: false for a receipt
+    earmarked for a prepaid order, which stays outside exposure until that order's goods are picked.
     """
 
     __tablename__ = "open_item"
@@ -206,6 +209,7 @@ class OpenItem(Scoped, Base):
     open_amount: Mapped[Amount]
     currency: Mapped[str] = mapped_column(String(3), server_default="CNY", default="CNY")
     closed_on: Mapped[date | None]
+    counted: Mapped[bool] = mapped_column(Boolean, server_default="true", default=True)
 
 
 class Allocation(Scoped, Base):
@@ -216,6 +220,8 @@ class Allocation(Scoped, Base):
         CheckConstraint("amount <> 0", name="amount"),
         Index("ix_allocation_debit", "debit_item_id"),
         Index("ix_allocation_credit", "credit_item_id"),
+        Index("ix_allocation_allocated_on", "allocated_on"),
+        Index("uq_allocation_reverses", "reverses_id", unique=True, postgresql_where=text("reverses_id IS NOT NULL")),
     )
 
     id: Mapped[Id]

@@ -33,7 +33,9 @@ def account(payer_id: int, limit: str | Decimal = "1000", **values) -> int:
     return payer_id
 
 
-def entry(unit_id: int, legal_entity_id: int, amount: str = "100", *, on: date = DAY, document_id: int = 1, **values) -> int:
+def entry(
+    unit_id: int, legal_entity_id: int, amount: str = "100", *, on: date = DAY, document_id: int = 1, **values
+) -> int:
     """A balanced entry: receivable against opening equity."""
     lines = [ledger.Line(RECEIVABLE, Decimal(amount)), ledger.Line(OPENING_EQUITY, -Decimal(amount))]
     return run(
@@ -42,7 +44,12 @@ def entry(unit_id: int, legal_entity_id: int, amount: str = "100", *, on: date =
     )  # fmt: skip
 
 
-def delivered(
+def delivered(*args, **values) -> Shipment:
+    """A signed (or only shipped) delivery of (product, quantity, gross price) lines, written and committed."""
+    return run(_delivered, *args, **values)
+
+
+def _delivered(
     unit_id: int,
     dealer_id: int,
     lines: Sequence[tuple[int, str, str]],
@@ -53,7 +60,6 @@ def delivered(
     tax_rate: str = "0.13",
     warehouse_id: int | None = None,
 ) -> Shipment:
-    """A signed (or only shipped) delivery of (product, quantity, gross price) lines, written straight to the tables."""
     shipment = Shipment(
         uuid=uuid4(), unit_id=unit_id, state=state, dealer_id=dealer_id, owner_unit_id=owner_unit_id or unit_id,
         warehouse_id=warehouse_id, shipped_on=on, signed_on=on if state == "signed" else None,
@@ -64,8 +70,14 @@ def delivered(
         amount = (Decimal(qty) * Decimal(price)).quantize(Decimal("0.01"))
         db.session.add(
             ShipmentLine(
-                shipment_id=shipment.id, line_no=number, product_id=product_id, qty=Decimal(qty), price=Decimal(price),
-                signed_qty=Decimal(qty) if state == "signed" else Decimal(0), amount=amount, tax_rate=Decimal(tax_rate),
+                shipment_id=shipment.id,
+                line_no=number,
+                product_id=product_id,
+                qty=Decimal(qty),
+                price=Decimal(price),
+                signed_qty=Decimal(qty) if state == "signed" else Decimal(0),
+                amount=amount,
+                tax_rate=Decimal(tax_rate),
             )  # fmt: skip
         )
     db.session.flush()
