@@ -38,8 +38,13 @@ MODELS: list[str] = [
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
 BLUEPRINTS: list[str] = [
     "sdm.kernel.picks:blueprint",
+    "inventory.receipts.views:blueprint",
+    "inventory.shipments.views:blueprint",
 ]
-API_BLUEPRINTS: list[str] = []
+API_BLUEPRINTS: list[str] = [
+    "inventory.receipts.api:blueprint",
+    "inventory.shipments.api:blueprint",
+]
 
 # click commands or groups below `sdm`.
 CLI_GROUPS: list[str] = []
@@ -57,8 +62,11 @@ CHECKS: list[str] = [
     "inventory.channel.checks:CHECKS",
     "inventory.receipts.checks:CHECKS",
     "inventory.shipments.checks:CHECKS",
+    "finance.checks:CHECKS",
 ]
 DOCUMENT_KINDS: list[str] = [
+    "inventory.receipts.views:KINDS",
+    "inventory.shipments.views:KINDS",
     "branches.orders.kinds:DOCUMENT_KINDS",
     "finance.kinds:DOCUMENT_KINDS",
 ]
