@@ -47,7 +47,10 @@ API_BLUEPRINTS: list[str] = [
 ]
 
 # click commands or groups below `sdm`.
-CLI_GROUPS: list[str] = []
+CLI_GROUPS: list[str] = [
+    "sdm.intake.cli:import_sheet",
+    "sdm.intake.cli:take_on_files",
+]
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
 JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS",
@@ -70,7 +73,9 @@ DOCUMENT_KINDS: list[str] = [
     "branches.orders.kinds:DOCUMENT_KINDS",
     "finance.kinds:DOCUMENT_KINDS",
 ]
-SHEETS: list[str] = []
+SHEETS: list[str] = [
+    "sdm.intake.sheets:SHEETS",
+]
 CASE_KINDS: list[str] = [
     "branches.orders.kinds:CASE_KINDS",
     "finance.kinds:CASE_KINDS",

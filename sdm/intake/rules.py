@@ -51,7 +51,7 @@ def layout_of(sheet: ImportSheet, header: Sequence[str], words: Words) -> Layout
         else:
             positions[key] = position
     for column in sheet.columns:
-        if (column.required or column.key in sheet.key) and column.key not in positions:
+        if column.required and column.key not in positions:
             shown = words.get(column.key, (column.key,))[0]
             faults.append(FieldError("header", "sheet.heading_missing", shown))
     return Layout(positions, tuple(faults))

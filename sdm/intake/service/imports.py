@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from flask_babel import force_locale
 from sqlalchemy import delete, func, insert, select, update
@@ -17,12 +17,14 @@ from sqlalchemy import delete, func, insert, select, update
 from branches.org import queries as org
 from sdm.intake import files, registry, rules
 from sdm.intake.models import ImportRow, ImportRun
+from sdm.intake.values import fold
 from sdm.kernel import audit, clock
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db
 from sdm.kernel.errors import N_, FieldError, InvalidInput, NotFound, RuleViolation, describe
-from sdm.kernel.i18n import LOCALES, translate
+from sdm.kernel.excel import AMOUNT_FORMAT, DATE_FORMAT, QTY_FORMAT, write_workbook
+from sdm.kernel.i18n import LOCALES, error_text, translate
 from sdm.kernel.locks import lock_rows
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import ImportSheet, SheetRow
@@ -200,8 +202,6 @@ def _in_every_language(label: Any) -> list[str]:
 
 
 def _folded(word: str) -> str:
-    from sdm.intake.values import fold
-
     return fold(word).casefold()
 
 
@@ -233,7 +233,46 @@ def rows_with_errors(run: ImportRun) -> Iterable[list[str]]:
 
 def fault_text(fault: dict[str, Any], labels: dict[str, str]) -> str:
     """A fault in the reader's language, with the heading of its column."""
-    from sdm.kernel.i18n import error_text
-
     text = error_text(FieldError(fault["column"], fault["code"], fault.get("value"), fault.get("details") or {}))
     return f"{labels.get(fault['column'], fault['column'])}: {text}"
+
+
+def run_of(run_id: int) -> ImportRun:
+    """A run in scope, or NotFound."""
+    row = db.session.execute(select(ImportRun).where(ImportRun.id == run_id)).scalar_one_or_none()
+    if row is None:
+        raise NotFound("not_found", kind="import", id=run_id)
+    return row
+
+
+def faulty_rows(run: ImportRun, limit: int) -> list[dict[str, Any]]:
+    """The first rows with faults: line number and sentences."""
+    labels = {column.key: str(column.label) for column in registry.sheet(run.sheet).columns}
+    statement = select(ImportRow.number, ImportRow.faults).where(ImportRow.run_id == run.id, ImportRow.faults.is_not(None))
+    return [
+        {"row": number, "texts": [fault_text(fault, labels) for fault in faults or ()]}
+        for number, faults in db.session.execute(statement.order_by(ImportRow.number).limit(limit))
+    ]
+
+
+def first_faults(run: ImportRun, limit: int) -> list[str]:
+    """The first faults as lines of text."""
+    return [f"row {row['row']}: {text}" for row in faulty_rows(run, limit) for text in row["texts"]][:limit]
+
+
+def write_template(sheet: ImportSheet, target: BinaryIO) -> None:
+    """An empty workbook of a sheet; required columns carry a star."""
+    write_workbook(target, str(sheet.label), template_header(sheet), [], widths=[18] * len(sheet.columns))
+
+
+def write_export(sheet: ImportSheet, target: BinaryIO) -> int:
+    """All rows of a list within the scope, in the shape of its template."""
+    kinds = {"amount": AMOUNT_FORMAT, "quantity": QTY_FORMAT, "date": DATE_FORMAT}
+    formats = [kinds.get(column.kind) for column in sheet.columns]
+    return write_workbook(target, str(sheet.label), template_header(sheet), export_rows(sheet), formats)
+
+
+def write_errors(run: ImportRun, target: BinaryIO) -> int:
+    """The same rows as in the file, with a last column that says what is wrong."""
+    heading = translate(rules.ERROR_HEADINGS[0])
+    return write_workbook(target, run.sheet, [*run.header, heading], rows_with_errors(run))

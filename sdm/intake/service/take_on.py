@@ -27,6 +27,7 @@ from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db
 from sdm.kernel.errors import N_, FieldError, InvalidInput, NotFound, RuleViolation, describe
+from sdm.kernel.i18n import error_text
 from sdm.kernel.locks import lock_rows
 from sdm.kernel.permissions import Permission
 
@@ -176,6 +177,7 @@ def load_files(run_id: int, tables: list[Table], report: Report) -> list[str]:
     """Copy the files into working tables; returns what each file is. Raises InvalidInput for unknown headings."""
     mapping = mappings.load(locked(run_id).mapping_body)
     kinds = _kinds(mapping, tables)
+    stage.apply_settings(db.session.execute)
     clean(run_id)
     for file_no, table in enumerate(tables):
         report("read", file_no, len(tables))
@@ -298,7 +300,7 @@ def look(run_id: int, tables: list[Table], kinds: list[str], dry_run: bool) -> N
     """Type all lines, note every fault, sums per month and what would be made; without faults cut them into batches."""
     run_row = locked(run_id)
     mapping = mappings.load(run_row.mapping_body)
-    db.session.execute(stage.SETTINGS)
+    stage.apply_settings(db.session.execute)
     lines = stage.line_table(run_id)
     db.session.execute(stage.drop([lines, stage.row_table(run_id)]))
     db.session.execute(stage.create_lines(lines))
@@ -422,3 +424,8 @@ def finish(run_id: int) -> None:
         raise RuleViolation("take_on.faulty", count=run_row.report.get("fault_count", 0))
     run_row.state, run_row.finished_at = "done", clock.now()
     clean(run_id)
+
+
+def fault_text(code: str) -> str:
+    """The sentence of a kind of fault, in the reader's language."""
+    return error_text(FieldError("line", f"take_on.fault.{code}"))

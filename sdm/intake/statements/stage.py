@@ -6,12 +6,19 @@ file or mapping ever becomes SQL. A line ends as *s* sale, *r* return, *a* stock
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import TextClause, text
 
 NUMBER = r"^[+-]?(\d{1,13}(\.\d{0,8})?|\.\d{1,8})$"
-SETTINGS = text("SET LOCAL work_mem = '192MB'")
+SETTINGS = (text("SET LOCAL work_mem = '192MB'"), text("SET LOCAL statement_timeout = '15min'"))
+
+
+def apply_settings(execute: Callable[[TextClause], Any]) -> None:
+    """Room and time for set-based work, for this transaction."""
+    for setting in SETTINGS:
+        execute(setting)
 
 
 def raw_table(run_id: int, file_no: int) -> str:
