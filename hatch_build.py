@@ -111,7 +111,9 @@ def copy_files(modules: Path, target: Path) -> None:
     """Copy what the pages load, each with a compressed twin, and the licences."""
     for name, source in COPIES.items():
         text = SOURCE_MAP.sub("", (modules / source).read_text(encoding="utf-8"))
-        write_with_twin(target / name, as_script(text) if text.lstrip().startswith("'use strict';\n\nmodule.") else text)
+        write_with_twin(
+            target / name, as_script(text) if text.lstrip().startswith("'use strict';\n\nmodule.") else text
+        )
     texts = [f"== {name}\n\n{(modules / name / 'LICENSE').read_text(encoding='utf-8')}" for name in LICENCES]
     (target / "LICENCES.txt").write_text("\n\n".join(texts), encoding="utf-8")
 

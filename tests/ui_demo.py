@@ -9,13 +9,24 @@ from typing import Any
 from flask import Blueprint, Flask, abort, jsonify, request
 from flask_babel import lazy_gettext as _l
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Date, Integer, Numeric, String, case, cast, func, literal, select, true
+from sqlalchemy import BigInteger, Date, Integer, Numeric, String, case, cast, column, func, literal, select, true
 
 from sdm.kernel.actor import Actor, set_actor
 from sdm.kernel.errors import Conflict
 from sdm.kernel.listing import BulkAction, Button, Column, ListSpec, Preset, render_list
 from sdm.kernel.scope_value import EVERYTHING
-from sdm.kernel.web import NavItem, flash, form_or_422, json_reply, nav, page, register_states, see_other, url_or_none, view
+from sdm.kernel.web import (
+    NavItem,
+    flash,
+    form_or_422,
+    json_reply,
+    nav,
+    page,
+    register_states,
+    see_other,
+    url_or_none,
+    view,
+)
 
 ROWS = 12_345
 views = Blueprint("ui_demo", __name__, url_prefix="/ui-demo", template_folder="ui_demo_templates")
@@ -28,9 +39,10 @@ register_states(
         "done": (_l("Done"), "good"),
     },
 )
-n = func.generate_series(1, ROWS).table_valued("n", name="s").render_derived().c.n.label("n")
+n = func.generate_series(1, ROWS).table_valued(column("n", BigInteger), name="s").render_derived().c.n.label("n")
+HOSTILE = "=cmd|'/c calc'!A1 成都川威家电连锁经营有限责任公司"
 NUMBER = literal("SO") + func.lpad(cast(n, String), 8, "0")
-DEALER = case((n % 3 == 0, "杭州恒信电器有限公司"), (n % 3 == 1, "Harbour Trading"), else_="=cmd|'/c calc'!A1 成都川威家电连锁经营有限责任公司")
+DEALER = case((n % 3 == 0, "杭州恒信电器有限公司"), (n % 3 == 1, "Harbour Trading"), else_=HOSTILE)
 STATE = case((n % 9 == 0, "held"), (n % 4 == 0, "open"), (n % 4 == 1, "shipped"), else_="done")
 AMOUNT = cast(n * 137.25 - 5000, Numeric(18, 2))
 DAY = cast(literal(date(2026, 1, 1)) + cast(n % 300, Integer), Date)
@@ -90,7 +102,13 @@ def show(order_id: int) -> str:
     return page("ui_demo/document.html", number=f"SO{order_id:08d}", lines=[dict(LINE, no=i) for i in range(1, 5)])
 
 
-LINE = {"code": "BCD-258", "product": "三门冰箱 BCD-258WTPZ", "qty": Decimal("12.000"), "price": Decimal("1299.5"), "amount": Decimal("15594")}
+LINE = {
+    "code": "BCD-258",
+    "product": "三门冰箱 BCD-258WTPZ",
+    "qty": Decimal("12.000"),
+    "price": Decimal("1299.5"),
+    "amount": Decimal("15594"),
+}
 
 
 class DealerIn(Schema):
@@ -114,7 +132,14 @@ def form() -> Any:
 @view()
 def board() -> str:
     figure = {
-        "data": [{"type": "bar", "x": ["杭州", "成都", "</script><b>西安"], "y": [31, 25, 12], "customdata": ["/ui-demo/orders"] * 3}],
+        "data": [
+            {
+                "type": "bar",
+                "x": ["杭州", "成都", "</script><b>西安"],
+                "y": [31, 25, 12],
+                "customdata": ["/ui-demo/orders"] * 3,
+            }
+        ],
         "layout": {},
     }
     trend = {"data": [{"type": "scatter", "mode": "lines", "y": [3, 4, 2, 6, 7, 6, 9]}], "layout": {}}
@@ -132,7 +157,20 @@ def wizard() -> str:
 
 PRODUCTS = {i: {"id": i, "code": f"P{i:04d}", "label": f"冰箱 {i}", "hint": f"69012345{i:05d}"} for i in range(1, 301)}
 BY_TEXT = {text: item for item in PRODUCTS.values() for text in (item["code"], item["hint"], item["label"])}
-state: dict[str, Any] = {"quotes": 0, "drafts": {}, "submits": [], "orders": {}, "down": 0, "signed_out": False, "fail": None}
+state: dict[str, Any] = {
+    "quotes": 0,
+    "drafts": {},
+    "submits": [],
+    "orders": {},
+    "down": 0,
+    "signed_out": False,
+    "fail": None,
+}
+
+
+def cell(key: str, kind: str, width: int, edit: bool = True) -> dict[str, Any]:
+    """A column of the entry grid."""
+    return {"key": key, "label": key.capitalize(), "type": kind, "edit": edit, "width": width}
 
 
 @views.get("/grid")
@@ -142,12 +180,12 @@ def grid() -> str:
     config = {
         "kind": "ui_order",
         "columns": [
-            {"key": "product", "label": "Product", "type": "picker", "edit": True, "required": True, "pick": url_or_none("pick_demo.product"), "width": 280},
-            {"key": "qty", "label": "Quantity", "type": "quantity", "edit": True, "required": True, "default": "1", "width": 100},
-            {"key": "price", "label": "Price", "type": "price", "edit": True, "width": 110},
-            {"key": "stock", "label": "Available", "type": "quantity", "width": 100},
-            {"key": "amount", "label": "Amount", "type": "amount", "width": 120},
-            {"key": "note", "label": "Note", "type": "text", "edit": True, "width": 160},
+            {**cell("product", "picker", 280), "required": True, "pick": url_or_none("pick_demo.product")},
+            {**cell("qty", "quantity", 100), "required": True, "default": "1"},
+            cell("price", "price", 110),
+            cell("stock", "quantity", 100, edit=False),
+            cell("amount", "amount", 120, edit=False),
+            cell("note", "text", 160),
         ],
         "urls": {
             "quote": url_or_none("ui_demo.quote"),
@@ -155,7 +193,10 @@ def grid() -> str:
             "draft": url_or_none("ui_demo.draft", draft_id=none_id),
             "leave": url_or_none("ui_demo.index"),
         },
-        "actions": [{"key": "save", "label": "Keep as quotation"}, {"key": "confirm", "label": "Submit", "primary": True}],
+        "actions": [
+            {"key": "save", "label": "Keep as quotation"},
+            {"key": "confirm", "label": "Submit", "primary": True},
+        ],
         "lines": [],
     }
     return page("ui_demo/grid.html", config=config)
@@ -187,7 +228,8 @@ def quote() -> Any:
         answer["values"] |= {"price": f"{price:.2f}", "stock": str(known["id"] * 10), "amount": f"{qty * price:.2f}"}
         total += qty * price
     facts = [{"label": "Total", "value": f"{total:,.2f}"}, {"label": "Headroom", "value": "12,000.00", "tone": "warn"}]
-    return json_reply({"lines": lines, "facts": facts, "holds": ["Credit: 300.00 above the limit"] if total > 5000 else []})
+    holds = ["Credit: 300.00 above the limit"] if total > 5000 else []
+    return json_reply({"lines": lines, "facts": facts, "holds": holds})
 
 
 @views.route("/drafts/<uuid:draft_id>", methods=["GET", "PUT", "DELETE"])
@@ -201,7 +243,7 @@ def draft(draft_id: Any) -> Any:
         state["drafts"].pop(key, None)
         return "", 204
     if key not in state["drafts"]:
-        abort(404)
+        return "", 204
     return json_reply({"saved_at": datetime.now(UTC), "content": state["drafts"][key]})
 
 

@@ -55,7 +55,7 @@ def _serve(stamp: str, name: str) -> Response:
     path = _inside(name)
     textual = path.suffix in TEXTUAL
     stat = path.stat()
-    compressed = textual and stat.st_size >= TWIN_FLOOR_BYTES and "gzip" in request.accept_encodings
+    compressed = textual and stat.st_size >= TWIN_FLOOR_BYTES and request.accept_encodings["gzip"] > 0
     kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     response = Response(_body(path, stat.st_mtime_ns, compressed), mimetype=kind)
     response.headers["Cache-Control"] = FOREVER if stamp == version() else "no-cache"
@@ -64,7 +64,8 @@ def _serve(stamp: str, name: str) -> Response:
     if compressed:
         response.headers["Content-Encoding"] = "gzip"
     response.set_etag(f"{stat.st_mtime_ns:x}{'-gz' if compressed else ''}")
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def blueprint() -> Blueprint:

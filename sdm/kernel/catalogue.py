@@ -128,7 +128,7 @@ def main(arguments: list[str]) -> int:
     prefix = arguments[2] if len(arguments) > 2 else ""
     for text, places in untranslated(root, arguments[1]).items():
         if any(place.startswith(prefix) for place in places):
-            print(f"#: {places[0]}\nmsgid {normalize(text)}\nmsgstr \"\"\n")
+            print(f'#: {places[0]}\nmsgid {normalize(text)}\nmsgstr ""\n')
     return 0
 
 

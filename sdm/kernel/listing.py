@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
-from sqlalchemy import CheckConstraint, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped
 from werkzeug.wrappers import Response as AnyResponse
 
 from sdm.kernel import listing_query as query
 from sdm.kernel.actor import current
 from sdm.kernel.columns import Created, Id, Long, Name, Ref
+from sdm.kernel.command import command
 from sdm.kernel.db import Base, db
 from sdm.kernel.errors import (
     N_,
@@ -225,38 +226,48 @@ def _run(action: BulkAction, row_id: Any) -> Outcome:
 views = Blueprint("lists", __name__, template_folder="../templates")
 
 
-@views.post("/app/lists/<name>/views")
-@view()
-def save_view(name: str) -> Response:
-    """Keep the list's address under a name; the same name replaces the older one. Shape: `{id, name}`."""
-    user_id, title = _owner(), request.form.get("name", "").strip()
-    text = request.form.get("query", "").lstrip("?")
-    faults = [FieldError("name", "input.required")] if not title else []
-    faults += [FieldError("name", "input.length", title, {"max": 200})] if len(title) > 200 else []
-    faults += [FieldError("query", "input.length", text, {"max": 4000})] if len(text) > 4000 else []
-    if faults:
-        raise InvalidInput(faults)
-    own = select(SavedView).where(SavedView.user_id == user_id, SavedView.list_name == name)
+@command(None)
+def keep_view(user_id: int, list_name: str, name: str, query_text: str) -> int:
+    """Keep a list's address under a name, which replaces an older one of that name. Returns the view's id."""
+    own = select(SavedView).where(SavedView.user_id == user_id, SavedView.list_name == list_name)
     existing = list(db.session.scalars(own.limit(VIEWS_MAX + 1)))
-    saved = next((item for item in existing if item.name == title), None)
+    saved = next((item for item in existing if item.name == name), None)
     if saved is None:
         if len(existing) >= VIEWS_MAX:
             raise InvalidInput(code="listing.views_full", max=VIEWS_MAX)
-        saved = SavedView(user_id=user_id, list_name=name, name=title)
+        saved = SavedView(user_id=user_id, list_name=list_name, name=name)
         db.session.add(saved)
-    saved.query = text
-    db.session.commit()
-    return json_reply({"id": saved.id, "name": saved.name})
+    saved.query = query_text
+    db.session.flush()
+    return saved.id
+
+
+@command(None)
+def forget_view(user_id: int, view_id: int) -> None:
+    """Delete one of a person's own views; nothing when it is gone already."""
+    db.session.execute(delete(SavedView).where(SavedView.id == view_id, SavedView.user_id == user_id))
+
+
+@views.post("/app/lists/<name>/views")
+@view()
+def save_view(name: str) -> Response:
+    """Keep the address of a list for oneself. Shape: `{id, name}`."""
+    title, text = request.form.get("name", "").strip(), request.form.get("query", "").lstrip("?")
+    faults = [FieldError("name", "input.required")] if not title else []
+    for field, value, limit in (("name", title, 200), ("query", text, 4000), ("list", name, 200)):
+        if len(value) > limit or "\x00" in value:
+            faults.append(FieldError(field, "input.length", value[:40], {"max": limit}))
+    if faults:
+        raise InvalidInput(faults)
+    return json_reply({"id": keep_view(_owner(), name, title, text), "name": title})
 
 
 @views.post("/app/lists/views/<int:view_id>/delete")
 @view()
 def delete_view(view_id: int) -> AnyResponse:
-    """Forget one of one's own views and go back to the list; silently nothing when it is gone already."""
-    saved = db.session.scalar(select(SavedView).where(SavedView.id == view_id, SavedView.user_id == _owner()))
-    if saved is not None:
-        db.session.delete(saved)
-        db.session.commit()
+    """Forget one of one's own views and go back to the list."""
+    if view_id < 1 << 63:
+        forget_view(_owner(), view_id)
     return redirect(local_address(request.form.get("next", "")), 303)
 
 

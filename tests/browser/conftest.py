@@ -1,8 +1,8 @@
 """Browser tests: headless Chromium on a live server with a committed database.
 
 `live` is the address of the product on a database of its own; `ui_demo` the same with the demonstration pages of
-`tests/ui_demo.py`. `page_zh`, `page_en` (1280 px) and `phone` (360 px, Chinese) are pages that fail the test on a breach
-of the security policy, an error of a script, a message on the console, or a request to a foreign host.
+`tests/ui_demo.py`. `page_zh`, `page_en` (1280 px) and `phone` (360 px, Chinese) are pages that fail the test on a
+breach of the security policy, an error of a script, a message on the console, or a request to a foreign host.
 """
 
 from __future__ import annotations
@@ -137,7 +137,11 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def make(locale: str = "zh_CN", viewport: dict[str, int] = WIDE, **options: Any) -> Any:
         context = browser.new_context(
-            viewport=viewport, locale=locale.replace("_", "-"), timezone_id="Asia/Shanghai", reduced_motion="reduce", **options
+            viewport=viewport,
+            locale=locale.replace("_", "-"),
+            timezone_id="Asia/Shanghai",
+            reduced_motion="reduce",
+            **options,
         )
         context.add_cookies([{"name": "sdm_locale", "value": locale, "domain": "127.0.0.1", "path": "/"}])
         page = context.new_page()
