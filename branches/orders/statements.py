@@ -154,3 +154,125 @@ UPDATE sales_order o SET state = 'invoiced', version = o.version + 1 FROM unpaid
 RETURNING o.id, o.unit_id
 """
 )
+
+# --- for doctor -------------------------------------------------------------------------------------------------------
+
+# Counters of order lines against what shipments, returns and invoices say.
+WRONG_COUNTERS = text(
+    """
+WITH moved AS (
+  SELECT l.order_line_id AS id, sum(l.qty) FILTER (WHERE s.state IN ('shipped', 'signed')) AS shipped,
+    sum(l.short_qty + l.refused_qty) AS short, sum(l.signed_qty) AS signed
+  FROM shipment_line l JOIN shipment s ON s.id = l.shipment_id WHERE l.order_line_id IS NOT NULL GROUP BY l.order_line_id
+), back AS (
+  SELECT l.order_line_id AS id, sum(r.unbilled_qty) AS returned
+  FROM sales_return_line r JOIN sales_return t ON t.id = r.return_id JOIN shipment_line l ON l.id = r.shipment_line_id
+  WHERE t.state IN ('received', 'credited') AND l.order_line_id IS NOT NULL GROUP BY l.order_line_id
+), billed AS (
+  SELECT i.order_line_id AS id, sum(i.qty) AS invoiced
+  FROM invoice_line i JOIN invoice v ON v.id = i.invoice_id
+  WHERE i.order_line_id IS NOT NULL
+    AND ((v.invoice_kind = 'blue' AND v.state IN ('issued', 'reversed'))
+         OR (v.invoice_kind = 'red' AND v.state = 'issued' AND v.return_id IS NULL))
+  GROUP BY i.order_line_id
+)
+SELECT o.number, l.line_no
+FROM sales_order_line l JOIN sales_order o ON o.id = l.order_id
+LEFT JOIN moved ON moved.id = l.id LEFT JOIN back ON back.id = l.id LEFT JOIN billed ON billed.id = l.id
+WHERE l.shipped_qty <> coalesce(moved.shipped, 0) OR l.short_qty <> coalesce(moved.short, 0)
+  OR l.signed_qty <> coalesce(moved.signed, 0) OR l.returned_qty <> coalesce(back.returned, 0)
+  OR l.invoiced_qty <> coalesce(billed.invoiced, 0)
+ORDER BY o.id, l.line_no LIMIT 20
+"""
+)
+
+# Lines that have anything in open, shipped or consigned; the amounts are recomputed by the rules.
+LINES_IN_EXPOSURE = text(
+    """
+SELECT o.payer_id, o.state, o.settlement_mode, l.qty, l.amount, l.cancelled_qty, l.shipped_qty, l.short_qty,
+  l.returned_qty, l.listed_qty, l.invoiced_qty
+FROM sales_order_line l JOIN sales_order o ON o.id = l.order_id
+WHERE l.qty - l.cancelled_qty > greatest(l.shipped_qty - l.short_qty, l.invoiced_qty)
+  OR l.shipped_qty - l.short_qty > l.returned_qty + l.invoiced_qty
+  OR o.settlement_mode = 'consignment'
+"""
+)
+
+CREDIT_BUCKETS = text("SELECT payer_id, open_orders, shipped, consigned FROM credit_account")
+
+# Reservations against the open quantity of stocked lines: held for confirmed orders, nothing for the others.
+WRONG_RESERVATIONS = text(
+    """
+SELECT o.number, l.line_no, coalesce(r.qty, 0) AS held
+FROM sales_order_line l JOIN sales_order o ON o.id = l.order_id JOIN product p ON p.id = l.product_id
+LEFT JOIN (SELECT line_id, sum(qty) AS qty FROM reservation WHERE document_kind = 'sales_order' AND state = 'held'
+           GROUP BY line_id) r ON r.line_id = l.id
+WHERE coalesce(r.qty, 0) <> CASE WHEN p.stocked AND o.state IN ('confirmed', 'part_shipped')
+  THEN l.qty - l.cancelled_qty - l.shipped_qty + l.short_qty ELSE 0 END
+ORDER BY o.id, l.line_no LIMIT 20
+"""
+)
+
+# Reservations of lines that are no more.
+LOST_RESERVATIONS = text(
+    """
+SELECT r.document_id, r.line_id FROM reservation r
+WHERE r.document_kind = 'sales_order' AND r.state = 'held'
+  AND NOT EXISTS (SELECT 1 FROM sales_order_line l WHERE l.id = r.line_id AND l.order_id = r.document_id)
+ORDER BY r.id LIMIT 20
+"""
+)
+
+# States against quantities (the holds have a check of their own).
+WRONG_STATES = text(
+    """
+SELECT number, state, expected FROM (
+  SELECT o.id, o.number, o.state, CASE
+    WHEN sum(l.shipped_qty - l.short_qty) = 0 THEN
+      CASE WHEN sum(l.qty - l.cancelled_qty - l.shipped_qty + l.short_qty) > 0 THEN 'confirmed' ELSE 'cancelled' END
+    WHEN sum(l.qty - l.cancelled_qty - l.shipped_qty + l.short_qty) > 0 THEN 'part_shipped'
+    WHEN bool_and(l.shipped_qty - l.short_qty - l.returned_qty <= l.invoiced_qty) THEN 'invoiced'
+    WHEN bool_or(l.cancelled_qty > 0) THEN 'short_closed' ELSE 'shipped' END AS expected
+  FROM sales_order o JOIN sales_order_line l ON l.order_id = o.id
+  WHERE o.state <> 'held' GROUP BY o.id
+) x
+WHERE state <> expected AND NOT (state = 'closed' AND expected = 'invoiced')
+ORDER BY id LIMIT 20
+"""
+)
+
+WRONG_HOLDS = text(
+    """
+SELECT o.number, o.state FROM sales_order o
+WHERE (o.state = 'held') <> EXISTS (SELECT 1 FROM order_hold h WHERE h.order_id = o.id AND h.state = 'open')
+ORDER BY o.id LIMIT 20
+"""
+)
+
+# An open hold waits for somebody: its work item is open.
+HOLDS_WITHOUT_ITEM = text(
+    """
+SELECT o.number, h.kind FROM order_hold h JOIN sales_order o ON o.id = h.order_id
+WHERE h.state = 'open' AND NOT EXISTS (SELECT 1 FROM work_item w WHERE w.key = 'order_hold:' || o.id || ':' || h.kind
+  AND w.state IN ('open', 'acknowledged'))
+ORDER BY o.id LIMIT 20
+"""
+)
+
+WRONG_TOTALS = text(
+    """
+SELECT o.number FROM sales_order o JOIN (SELECT order_id, sum(amount) AS amount FROM sales_order_line GROUP BY order_id) l
+  ON l.order_id = o.id
+WHERE o.gross <> l.amount ORDER BY o.id LIMIT 20
+"""
+)
+
+WRONG_RETURNED = text(
+    """
+SELECT s.number, l.line_no FROM shipment_line l JOIN shipment s ON s.id = l.shipment_id
+LEFT JOIN (SELECT r.shipment_line_id, sum(r.received_qty) AS qty FROM sales_return_line r
+           JOIN sales_return t ON t.id = r.return_id WHERE t.state IN ('received', 'credited')
+           GROUP BY r.shipment_line_id) b ON b.shipment_line_id = l.id
+WHERE l.returned_qty <> coalesce(b.qty, 0) ORDER BY s.id, l.line_no LIMIT 20
+"""
+)

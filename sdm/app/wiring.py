@@ -17,6 +17,7 @@ MODELS: list[str] = [
     "sdm.kernel.drafts",
     "sdm.kernel.idempotency",
     "sdm.kernel.jobs",
+    "sdm.kernel.listing",
     "sdm.kernel.numbering",
     "sdm.kernel.outbox",
     "branches.org.models",
@@ -38,10 +39,12 @@ MODELS: list[str] = [
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
 BLUEPRINTS: list[str] = [
     "sdm.kernel.picks:blueprint",
+    "branches.org.dealers_views:blueprint",
     "inventory.receipts.views:blueprint",
     "inventory.shipments.views:blueprint",
 ]
 API_BLUEPRINTS: list[str] = [
+    "branches.org.dealers_api:blueprint",
     "inventory.receipts.api:blueprint",
     "inventory.shipments.api:blueprint",
 ]
@@ -53,7 +56,7 @@ CLI_GROUPS: list[str] = [
 ]
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
-JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS",
+JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "branches.org.dealers_jobs:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS",
     "branches.orders.jobs:JOBS",
 ]
 EVENT_READERS: list[str] = [
@@ -65,6 +68,7 @@ CHECKS: list[str] = [
     "inventory.channel.checks:CHECKS",
     "inventory.receipts.checks:CHECKS",
     "inventory.shipments.checks:CHECKS",
+    "branches.orders.checks:CHECKS",
     "finance.checks:CHECKS",
 ]
 DOCUMENT_KINDS: list[str] = [
