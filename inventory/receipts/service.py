@@ -75,7 +75,7 @@ def save_receipt(entered: ReceiptInput, post: bool = False) -> DocumentRef:
 
 
 @command(Permission.GOODS_RECEIPT_POST)
-def change_receipt(receipt_id: int, version: int, entered: ReceiptInput, post: bool = False) -> DocumentRef:
+def change_receipt(receipt_id: int, version: int | None, entered: ReceiptInput, post: bool = False) -> DocumentRef:
     """Replace what a draft says, and post it where wanted. Raises StaleVersion, IllegalTransition, InvalidInput."""
     receipt = documents.lock(GoodsReceipt, receipt_id, version)
     documents.require_state(receipt, {"draft"}, "change")

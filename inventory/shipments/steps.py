@@ -50,8 +50,12 @@ def sign(
     signed: Mapping[int, Signed],
     signed_on: date,
     signed_by: str,
+    reopen: bool = True,
 ) -> DocumentRef:
-    """Enter the dealer's signature. Raises NotFound, StaleVersion, IllegalTransition, InvalidInput with every fault."""
+    """Enter the dealer's signature; ``reopen``: orders deliver again what did not arrive.
+
+    Raises NotFound, StaleVersion, IllegalTransition, InvalidInput with every fault.
+    """
     return _run(
         "shipment.sign",
         lambda shipment: service.sign(shipment, signed, signed_on, signed_by),
@@ -60,6 +64,7 @@ def sign(
         signed=signed,
         signed_on=signed_on,
         signed_by=signed_by,
+        reopen=reopen,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import case, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from branches.org.models import Unit, Warehouse
@@ -154,3 +154,86 @@ def carrying(unit_id: int, product_ids: Collection[int]) -> dict[int, tuple[Deci
         )
     )
     return {row.product_id: (row.qty, row.value) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """One movement of a stock card with the balance after it; ``came`` or ``went`` is zero."""
+
+    id: int
+    occurred_on: date
+    posted_at: datetime
+    reason: str
+    document_kind: str
+    document_id: int
+    other_kind: str
+    came: Decimal
+    went: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A page of a stock card, newest first; ``opening`` is the balance before the oldest row shown."""
+
+    rows: list[CardRow]
+    opening: Decimal
+    has_next: bool
+
+    @property
+    def closing(self) -> Decimal:
+        """Balance after the newest row shown."""
+        return self.rows[0].balance if self.rows else self.opening
+
+
+CARD_ROWS = 50
+
+
+def card(location_id: int | None, product_id: int, page: int = 1, rows: int = CARD_ROWS) -> Card:
+    """Movements of a product at one place, newest first, each with the running balance; the place is in scope."""
+    if location_id is None:
+        return Card([], NONE, False)
+    signed = case((StockMove.to_id == location_id, StockMove.qty), else_=-StockMove.qty)
+    other = aliased(Location)
+    running = func.sum(signed).over(order_by=(StockMove.occurred_on, StockMove.id)).label("balance")
+    statement = (
+        select(
+            StockMove.id,
+            StockMove.occurred_on,
+            StockMove.posted_at,
+            StockMove.reason,
+            StockMove.document_kind,
+            StockMove.document_id,
+            other.kind.label("other_kind"),
+            signed.label("change"),
+            running,
+        )
+        .join(other, other.id == case((StockMove.to_id == location_id, StockMove.from_id), else_=StockMove.to_id))
+        .where(
+            or_(StockMove.from_id == location_id, StockMove.to_id == location_id), StockMove.product_id == product_id
+        )
+        .order_by(StockMove.occurred_on.desc(), StockMove.id.desc())
+        .limit(rows + 1)
+        .offset((page - 1) * rows)
+    )
+    with whole_network("the other side of movements at a place in scope"):
+        found = db.session.execute(statement).all()
+    shown = [
+        CardRow(
+            row.id, row.occurred_on, row.posted_at, row.reason, row.document_kind, row.document_id, row.other_kind,
+            max(row.change, NONE), max(-row.change, NONE), row.balance,
+        )
+        for row in found[:rows]
+    ]  # fmt: skip
+    opening = found[rows - 1].balance - found[rows - 1].change if len(found) >= rows else NONE
+    if 0 < len(found) < rows:
+        opening = found[-1].balance - found[-1].change
+    return Card(shown, opening, len(found) > rows)
+
+
+def place_of(*, warehouse_id: int | None = None, dealer_id: int | None = None) -> int | None:
+    """Location of a warehouse or dealer in the actor's scope; None where nothing was ever there."""
+    column, value = (
+        (Location.warehouse_id, warehouse_id) if warehouse_id is not None else (Location.dealer_id, dealer_id)
+    )
+    return db.session.execute(select(Location.id).where(column == value)).scalar_one_or_none()

@@ -99,3 +99,18 @@ def put_in(warehouse_id: int, goods: dict[int, Decimal], *, unit_id: int, on: da
     post_moves(BUSINESS, [Move(supplier, place, key, qty) for key, qty in goods.items()], **facts)
     outside, owner = locations.outside(FINANCIAL), locations.owner(unit_id)
     post_moves(FINANCIAL, [Move(outside, owner, key, qty) for key, qty in goods.items()], **facts)
+
+
+def sign_in(monkeypatch, app, actor: Actor) -> None:
+    """Let every request of this test come from the actor, without form tokens."""
+    from sdm.auth import identity
+    from sdm.kernel import frame
+
+    class Known:
+        @staticmethod
+        def _get_current_object():
+            return identity.SignedInUser(actor)
+
+    monkeypatch.setattr(identity, "current_user", Known)
+    monkeypatch.setattr(frame, "_unit_provider", None)
+    monkeypatch.setattr("sdm.app.security.csrf.protect", lambda: None)
