@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from branches.org import service as org
@@ -79,7 +79,7 @@ def open_items(items: Sequence[NewItem]) -> list[int]:
     kept = [name for name in rows[0] if name != "key"]
     statement = insertion.on_conflict_do_update(
         index_elements=[WorkItem.key],
-        index_where=WorkItem.state.in_(("open", "acknowledged")),
+        index_where=literal_column("state IN ('open','acknowledged')"),  # no parameters: generic plans match it too
         set_={**{name: insertion.excluded[name] for name in kept}, "version": WorkItem.version + 1},
     ).returning(WorkItem.id, WorkItem.key, WorkItem.version)
     found = sorted(db.session.execute(statement).all(), key=lambda row: row.key)
