@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Name, Ref, Stamp
 from sdm.kernel.db import Base
+from sdm.kernel.numbering import generated
 from sdm.kernel.scope import Scoped
 
 
@@ -57,6 +58,7 @@ class CreditLimitChange(Scoped, Base):
     )
 
     id: Mapped[Id]
+    number: Mapped[str] = mapped_column(generated("CL"), unique=True)
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     payer_id: Mapped[int | None] = mapped_column(ForeignKey("dealer.id"))
     kind: Mapped[Code]

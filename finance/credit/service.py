@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -30,6 +30,7 @@ from sdm.kernel.errors import N_, Conflict, FieldError, Forbidden, InvalidInput,
 from sdm.kernel.locks import Rank, lock_rows, reach
 from sdm.kernel.money import AMOUNT_MAX, ZERO
 from sdm.kernel.permissions import Permission
+from sdm.kernel.sheets import Applied
 
 __all__ = ["decide_limit", "hold", "lock", "open_account", "propose_limit", "set_limit", "shift", "shift_many"]
 
@@ -266,18 +267,39 @@ def _set_unit_limit(unit_id: int, amount: Decimal, until: date | None) -> None:
 
 
 def set_limit(payer_id: int, amount: Decimal, until: date | None = None, temporary: bool = False) -> None:
-    """Write a payer's limit (imports, approved changes) and log it; a rise is told as ``credit.freed``. Joins."""
+    """Write a payer's limit (approved changes) and log it; a rise is told as ``credit.freed``. Joins."""
+    names = ("temporary_amount", "temporary_until") if temporary else ("limit_amount", "limit_until")
+    _write_limit(payer_id, dict(zip(names, (amount, until), strict=True)))
+
+
+_COLUMN_OF = {
+    "limit": "limit_amount", "limit_until": "limit_until", "temporary": "temporary_amount",
+    "temporary_until": "temporary_until",
+}  # fmt: skip
+
+
+def import_limit(payer_id: int, given: Mapping[str, Any]) -> Applied:
+    """Write what an import sheet gives (an empty amount clears to 0, an absent column stays). Joins."""
+    wanted = {_COLUMN_OF[key]: value for key, value in given.items()}
+    for name in ("limit_amount", "temporary_amount"):
+        if name in wanted:
+            wanted[name] = wanted[name] or ZERO
+    return Applied(changed=1) if _write_limit(payer_id, wanted) else Applied(unchanged=1)
+
+
+def _write_limit(payer_id: int, wanted: Mapping[str, Any]) -> bool:
+    """Lock the account and write the columns that differ; answers whether any did."""
     open_account(payer_id)
-    account = lock_rows(CreditAccount, [payer_id], Rank.CREDIT, key="payer_id")
-    if not account:
+    rows = lock_rows(CreditAccount, [payer_id], Rank.CREDIT, key="payer_id")
+    if not rows:
         raise NotFound("not_found", kind="dealer", id=payer_id)
-    row = account[0]
-    old = row.temporary_amount if temporary else row.limit_amount
-    if temporary:
-        row.temporary_amount, row.temporary_until = amount, until
-    else:
-        row.limit_amount, row.limit_until = amount, until
+    row = rows[0]
+    changes = audit.changed({name: getattr(row, name) for name in wanted}, dict(wanted))
+    if not changes:
+        return False
+    for name, value in wanted.items():
+        setattr(row, name, value)
     row.version += 1
-    name = "temporary_amount" if temporary else "limit_amount"
-    audit.write("credit_account", payer_id, "limit", row.unit_id, {name: [old, amount], "until": [None, until]})
+    audit.write("credit_account", payer_id, "limit", row.unit_id, changes)
     _tell_freed(payer_id, row.unit_id)
+    return True

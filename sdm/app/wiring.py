@@ -79,6 +79,7 @@ DOCUMENT_KINDS: list[str] = [
 ]
 SHEETS: list[str] = [
     "sdm.intake.sheets:SHEETS",
+    "finance.sheets:SHEETS",
 ]
 CASE_KINDS: list[str] = [
     "branches.orders.kinds:CASE_KINDS",
@@ -89,6 +90,9 @@ CASE_KINDS: list[str] = [
 HOOKS: list[tuple[str, str]] = [
     ("goods_receipt.posted", "finance.ledger.goods:received"),
     ("goods_receipt.reversed", "finance.ledger.goods:taken_back"),
+    ("dealer.created", "finance.hooks:dealer_created"),
+    ("dealer.moved", "finance.hooks:dealer_moved"),
+    ("dealer.obstacles", "finance.hooks:dealer_obstacles"),
     ("invoice.lines_issued", "branches.orders.service:on_lines_issued"),
     ("shipment.send_out", "branches.orders.kinds:on_send_out"),
     ("shipment.sign", "branches.orders.kinds:on_sign"),
