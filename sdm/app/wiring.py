@@ -39,11 +39,17 @@ MODELS: list[str] = [
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
 BLUEPRINTS: list[str] = [
     "sdm.kernel.picks:blueprint",
+    "sdm.auth.views:blueprint",
+    "sdm.auth.views:audit_views",
+    "sdm.auth.views:system_views",
+    "branches.org.views:blueprint",
     "branches.org.dealers_views:blueprint",
     "inventory.receipts.views:blueprint",
     "inventory.shipments.views:blueprint",
 ]
 API_BLUEPRINTS: list[str] = [
+    "sdm.kernel.api:docs",
+    "branches.org.api:bp",
     "branches.org.dealers_api:blueprint",
     "inventory.receipts.api:blueprint",
     "inventory.shipments.api:blueprint",
@@ -100,7 +106,7 @@ HOOKS: list[tuple[str, str]] = [
 ]
 
 # "module:function" called with the Flask application once, after the extensions are ready.
-SETUP: list[str] = ["sdm.auth.identity:init_app"]
+SETUP: list[str] = ["sdm.kernel.api:init_app", "sdm.auth.identity:init_app"]
 
 REGISTRARS: list[tuple[list[str], str]] = [
     (JOBS, "sdm.kernel.jobs:register"),

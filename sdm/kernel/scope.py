@@ -16,7 +16,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, any_, bindparam, event, false, true
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm.util import LoaderCriteriaOption
 
 from sdm.kernel.actor import current_or_none, narrowed, use_actor
 from sdm.kernel.errors import Forbidden
@@ -72,11 +73,21 @@ def current_scope() -> Scope:
     return actor.scope if actor else NOTHING
 
 
+class _ScopeCriteria(LoaderCriteriaOption):
+    """Criteria that follow every alias: SQLAlchemy itself leaves them on the table when an alias is joined."""
+
+    _traverse_internals = LoaderCriteriaOption._traverse_internals
+
+    def _resolve_where_criteria(self, ext_info: Any) -> ColumnElement[bool]:
+        clause = super()._resolve_where_criteria(ext_info)
+        return ext_info._adapter.traverse(clause) if ext_info.is_aliased_class else clause
+
+
 @lru_cache(maxsize=512)
 def _criteria(scope: Scope, classes: int) -> tuple[Any, ...]:
     """Loader criteria of one scope; ``classes`` only makes the cache notice classes declared later."""
     return tuple(
-        with_loader_criteria(cls, false() if scope == NOTHING else cls.scope_clause(scope), include_aliases=True)
+        _ScopeCriteria(cls, false() if scope == NOTHING else cls.scope_clause(scope), include_aliases=True)
         for cls in _SCOPED
     )
 

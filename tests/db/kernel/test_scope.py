@@ -49,6 +49,20 @@ def test_every_kind_of_read_is_filtered(two_units):
         assert run(select(cte.c.id)).scalars().all() == [my_person]
 
 
+def test_a_joined_alias_is_filtered_as_itself_also_beside_its_own_table(two_units):
+    (mine, other), (my_person, foreign) = two_units
+    one = aliased(Person)
+    units = select(Unit.id, one.id).outerjoin(one, one.unit_id == Unit.id).order_by(Unit.id)
+    pairs = select(Person.id, one.id).outerjoin(one, one.id != Person.id)
+
+    with as_person(mine):
+        assert [tuple(row) for row in db.session.execute(units)] == [(mine, my_person), (other, None)]
+        assert [tuple(row) for row in db.session.execute(pairs)] == [(my_person, None)]
+    with as_person(other):
+        assert [tuple(row) for row in db.session.execute(units)] == [(mine, None), (other, foreign)]
+        assert [tuple(row) for row in db.session.execute(pairs)] == [(foreign, None)]
+
+
 def test_bulk_changes_reach_own_rows_only(two_units):
     (mine, _other), _people = two_units
     with as_person(mine):
