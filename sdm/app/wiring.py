@@ -38,6 +38,7 @@ MODELS: list[str] = [
 
 # Blueprints of pages and of the API (their own URL prefix is part of the blueprint).
 BLUEPRINTS: list[str] = [
+    "sdm.intake.views:views",
     "sdm.kernel.picks:blueprint",
     "sdm.auth.views:blueprint",
     "sdm.auth.views:audit_views",

@@ -34,7 +34,8 @@ SEEN_EVERY = timedelta(seconds=60)
 NOBODY_ENDPOINTS = frozenset({"assets.serve", "app.pulse", "health.healthz", "health.readyz", "health.metrics"})
 POLLED_ENDPOINTS = frozenset({"cases.badge", "app.csrf"})
 PASSWORD_ENDPOINTS = frozenset({"auth.password", "auth.sign_out", "auth.sign_in", "app.set_language", "app.csrf"})
-PROXY_CHARACTERS = 64
+ADDRESS_LENGTH = 64
+OF_ONE_REQUEST = ("_login_user", "sdm_access_version", "csrf_token", "csrf_valid", "csp_nonce", "sdm_uid")
 
 describe(
     {
@@ -134,7 +135,7 @@ def begin_request() -> AnyResponse | None:
     """Find out who asks. Fails closed: whatever goes wrong leaves no actor."""
     g.sdm_actor_before = current_or_none()
     set_actor(None)
-    for name in ("_login_user", "sdm_access_version"):
+    for name in OF_ONE_REQUEST[:2]:
         g.pop(name, None)
     if request.endpoint in NOBODY_ENDPOINTS:
         return None
@@ -154,8 +155,8 @@ def _to_password_page() -> AnyResponse:
 
 
 def end_request(_error: BaseException | None = None) -> None:
-    """Leave nobody behind on this thread."""
-    for name in ("_login_user", "sdm_access_version"):
+    """Leave nobody behind on this thread, nor in an application context that outlives the request."""
+    for name in OF_ONE_REQUEST:
         g.pop(name, None)
     set_actor(g.pop("sdm_actor_before", None))
 
@@ -221,7 +222,7 @@ def _in_request(actor: Actor) -> Actor:
 
 
 def _address() -> str:
-    return (request.remote_addr or "")[:PROXY_CHARACTERS]
+    return (request.remote_addr or "")[:ADDRESS_LENGTH]
 
 
 def _note(statement: Any, **values: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdm.auth.service.roles import change_role, create_role, ensure_roles, set_role_permissions
+from sdm.auth.service.roles import change_role, create_role, ensure_roles, save_role, set_role_permissions
 from sdm.auth.service.sessions import (
     choose_unit,
     close_session,
@@ -22,7 +22,9 @@ from sdm.auth.service.users import (
     enable_user,
     require_administrator_left,
     set_grants,
+    set_locale,
     set_password,
+    set_rights,
     set_warehouses,
 )
 
@@ -47,8 +49,11 @@ __all__ = [
     "open_session",
     "require_administrator_left",
     "revoke_token",
+    "save_role",
     "set_grants",
+    "set_locale",
     "set_password",
+    "set_rights",
     "set_role_permissions",
     "set_warehouses",
     "sign_in",

@@ -119,3 +119,10 @@ def set_role_permissions(role_id: int, permissions: Collection[str], version: in
     audit.write("role", role_id, "permissions_changed", None, told)
     touch_access()
     return row.version
+
+
+@command(Permission.ROLE_EDIT)
+def save_role(role_id: int, permissions: Collection[str], version: int | None = None, **names: str) -> int:
+    """Name, work place and permissions at once; returns the new version."""
+    change_role(role_id, version, **names)
+    return set_role_permissions(role_id, permissions)

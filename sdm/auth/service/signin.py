@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sdm.auth import passwords, queries, rules, statements
 from sdm.auth.models import User
 from sdm.auth.service.sessions import open_session, revoke_sessions
-from sdm.kernel import audit, clock
+from sdm.kernel import audit, clock, idempotency
 from sdm.kernel.actor import Actor, current, use_actor
 from sdm.kernel.command import command
 from sdm.kernel.db import db
@@ -65,6 +65,7 @@ def sign_in(
 
     ``own_browser``: this browser signed in to this account before. Raises TooManyRequests (``seconds``), SignInFailed.
     """
+    idempotency.clear()  # a request key must never answer for a check of a password
     login = login.strip().lower()
     nobody = Actor(None, "sign-in", frozenset(), NOTHING, via="web", address=address)
     with use_actor(nobody):
@@ -165,6 +166,7 @@ def change_password(present: str, wanted: str, *, token: str | None) -> None:
     actor = current()
     if actor.user_id is None:
         raise Forbidden("forbidden", permission="sign-in")
+    idempotency.clear()
     user_id = actor.user_id
     keys = {f"change:{user_id}": rules.OWN_BROWSER}
     _admit(keys)

@@ -132,6 +132,15 @@ def change_user(user_id: int, version: int | None = None, **changes: Any) -> int
     return row.version
 
 
+@command(None)
+def set_locale(locale: str) -> None:
+    """The language of one's own pages."""
+    rows = lock_rows(User, [current().user_id or 0])
+    if rows and rows[0].locale != locale:
+        rows[0].locale = locale
+        touch_access()
+
+
 @command(Permission.USER_EDIT)
 def set_grants(user_id: int, grants: Sequence[Grant], version: int | None = None) -> int:
     """Give a user exactly these roles over these units; returns the new version."""
@@ -179,6 +188,15 @@ def _check_grants(added: Collection[tuple[int, int]]) -> None:
             found.append(FieldError("roles", "unit.not_yours", unit_id))
     if found:
         raise InvalidInput(found)
+
+
+@command(Permission.USER_EDIT)
+def set_rights(
+    user_id: int, grants: Sequence[Grant], warehouse_ids: Collection[int], version: int | None = None
+) -> int:
+    """Roles and warehouses at once; returns the new version."""
+    set_grants(user_id, grants, version)
+    return set_warehouses(user_id, warehouse_ids)
 
 
 @command(Permission.USER_EDIT)
