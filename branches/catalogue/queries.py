@@ -330,3 +330,52 @@ def names_of(ids: Collection[int]) -> dict[int, str]:
         return {}
     statement = select(Product.id, Product.name).where(Product.id.in_(sorted(set(ids))))
     return {row.id: row.name for row in db.session.execute(statement)}
+
+
+PRODUCT_COLUMNS = (
+    "id",
+    "code",
+    "name",
+    "name_en",
+    "pinyin",
+    "pinyin_fixed",
+    "category_id",
+    "brand",
+    "specification",
+    "attributes",
+    "base_unit",
+    "tax_rate",
+    "stocked",
+    "list_price",
+    "status",
+    "version",
+)
+
+
+def with_packs(products: Iterable[Product]) -> list[dict[str, Any]]:
+    """Products as mappings with `packs` [{name, factor}] and `barcodes` [{code, pack}]: two statements in all."""
+    rows = list(products)
+    packs = packs_by_product(row.id for row in rows)
+    barcodes = barcodes_by_product(row.id for row in rows)
+    return [
+        {
+            **{name: getattr(row, name) for name in PRODUCT_COLUMNS},
+            "packs": [{"name": name, "factor": factor} for name, factor in packs.get(row.id, ())],
+            "barcodes": [{"code": code, "pack": pack} for code, pack in barcodes.get(row.id, ())],
+        }
+        for row in rows
+    ]
+
+
+def barcodes_by_product(ids: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
+    """Barcodes (code, pack name or "") of many products."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    statement = (
+        select(Barcode.product_id, Barcode.code, func.coalesce(ProductPack.name, ""))
+        .outerjoin(ProductPack, ProductPack.id == Barcode.pack_id)
+        .where(Barcode.product_id.in_(sorted(set(ids))))
+        .order_by(Barcode.code)
+    )
+    for product_id, code, pack in db.session.execute(statement):
+        found.setdefault(product_id, []).append((code, pack))
+    return found

@@ -45,6 +45,7 @@ BLUEPRINTS: list[str] = [
     "sdm.auth.views:system_views",
     "branches.org.views:blueprint",
     "branches.org.dealers_views:blueprint",
+    "branches.catalogue.views:blueprint",
     "inventory.receipts.views:blueprint",
     "inventory.shipments.views:blueprint",
 ]
@@ -52,6 +53,7 @@ API_BLUEPRINTS: list[str] = [
     "sdm.kernel.api:docs",
     "branches.org.api:bp",
     "branches.org.dealers_api:blueprint",
+    "branches.catalogue.api:blueprint",
     "inventory.receipts.api:blueprint",
     "inventory.shipments.api:blueprint",
 ]
