@@ -28,6 +28,7 @@ from finance.receivables import queries as receivable_queries
 from finance.receivables import service as receivables
 from inventory.shipments import service as shipments
 from inventory.shipments.models import Shipment
+from inventory.shipments.rules import signature_faults
 from sdm.kernel import clock, command, documents, outbox
 from sdm.kernel.command import command as transaction
 from sdm.kernel.db import db
@@ -154,6 +155,7 @@ def send_out(
 ) -> DocumentRef:
     """Goods leave: warehouse → transit, reservation used up, exposure from open to shipped (consigned for consignment)."""
     shipment, row = _lock_both(shipment_id, "send_out", version)
+    documents.require_state(shipment, {"picked"}, "send_out")
     if row is not None:
         lines = queries.lines_of(row.id)
         before = exposure_of(row, lines)
@@ -183,6 +185,7 @@ def sign(
     Raises InvalidInput with every line whose parts do not add up.
     """
     shipment, row = _lock_both(shipment_id, "sign", version)
+    documents.require_state(shipment, {"shipped"}, "sign")
     parts = _parts(shipment, signed)
     if row is not None:
         _note_signature(row, shipment, parts, reopen)
@@ -197,9 +200,14 @@ def sign(
 
 
 def _parts(shipment: Shipment, signed: Mapping[int, SignedLine] | None) -> dict[int, SignedLine]:
-    if signed is not None:
-        return dict(signed)
-    return {line.id: SignedLine(line.qty) for line in shipments.lines_of(shipment.id)}
+    lines = shipments.lines_of(shipment.id)
+    if signed is None:
+        return {line.id: SignedLine(line.qty) for line in lines}
+    given = {line_id: shipments.Signed(part.signed, part.short, part.refused) for line_id, part in signed.items()}
+    faults = signature_faults({line.id: line.qty for line in lines}, given)
+    if faults:
+        raise InvalidInput(faults)
+    return dict(signed)
 
 
 def _note_signature(row: SalesOrder, shipment: Shipment, parts: Mapping[int, SignedLine], reopen: bool) -> None:
