@@ -48,6 +48,8 @@ BLUEPRINTS: list[str] = [
     "branches.catalogue.views:blueprint",
     "inventory.receipts.views:blueprint",
     "inventory.shipments.views:blueprint",
+    "inventory.channel.views:blueprint",
+    "inventory.overview.views:blueprint",
 ]
 API_BLUEPRINTS: list[str] = [
     "sdm.kernel.api:docs",
@@ -56,6 +58,7 @@ API_BLUEPRINTS: list[str] = [
     "branches.catalogue.api:blueprint",
     "inventory.receipts.api:blueprint",
     "inventory.shipments.api:blueprint",
+    "inventory.overview.api:blueprint",
 ]
 
 # click commands or groups below `sdm`.
@@ -87,6 +90,7 @@ DOCUMENT_KINDS: list[str] = [
     "finance.kinds:DOCUMENT_KINDS",
 ]
 SHEETS: list[str] = [
+    "inventory.receipts.sheets:SHEETS",
     "sdm.intake.sheets:SHEETS",
     "finance.sheets:SHEETS",
 ]
