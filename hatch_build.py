@@ -35,6 +35,12 @@ COPIES = {
 LICENCES = ("@tabler/icons", "htmx.org", "tabulator-tables", "tom-select", "plotly.js-basic-dist-min")
 SOURCE_MAP = re.compile(r"(//[#@] ?sourceMappingURL=.*|/\*# sourceMappingURL=.*?\*/)\s*$")
 SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+TOKENS = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[{};]", re.DOTALL)
+SELECTORS = re.compile(r",(?![^(]*\))")
+FIRST_CLASS = re.compile(r"\.([A-Za-z][\w-]*)")
+WIDE_SCREEN = re.compile(r"@media \((?:min|max)-width")
+WIDE_CLASSES = ("col", "row-cols", "d-", "container", "table-responsive")
+DARK = "data-bs-theme=dark"
 EMPTY_BOX = re.compile(r'<path stroke="none" d="M0 0h24v24H0z" fill="none"\s*/>')
 
 
@@ -78,8 +84,9 @@ def build_vendor(root: Path, vendor: Path, stamp: str) -> None:
         fresh = vendor.with_name(f"vendor.{os.getpid()}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        copy_files(work / "node_modules", fresh)
-        write_sprite(root, work / "node_modules" / "@tabler" / "icons" / "icons" / "outline", fresh)
+        wanted = json.loads((root / "package.json").read_text(encoding="utf-8"))["sdm"]
+        copy_files(work / "node_modules", fresh, tuple(wanted["classes"]))
+        write_sprite(wanted["icons"], work / "node_modules" / "@tabler" / "icons" / "icons" / "outline", fresh)
         (fresh / ".stamp").write_text(stamp, encoding="utf-8")
     shutil.rmtree(vendor, ignore_errors=True)
     fresh.rename(vendor)
@@ -107,15 +114,55 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
     return [str(node), str(modules / "npm" / "bin" / "npm-cli.js")], environment
 
 
-def copy_files(modules: Path, target: Path) -> None:
+def copy_files(modules: Path, target: Path, kept: tuple[str, ...]) -> None:
     """Copy what the pages load, each with a compressed twin, and the licences."""
     for name, source in COPIES.items():
         text = SOURCE_MAP.sub("", (modules / source).read_text(encoding="utf-8"))
-        write_with_twin(
-            target / name, as_script(text) if text.lstrip().startswith("'use strict';\n\nmodule.") else text
-        )
+        if name == "tabler.min.css":
+            text = cut_styles(text, kept)
+        elif "module.exports = {" in text[:200]:
+            text = as_script(text)
+        write_with_twin(target / name, text)
     texts = [f"== {name}\n\n{(modules / name / 'LICENSE').read_text(encoding='utf-8')}" for name in LICENCES]
     (target / "LICENCES.txt").write_text("\n\n".join(texts), encoding="utf-8")
+
+
+def cut_styles(text: str, kept: tuple[str, ...]) -> str:
+    """The style sheet without the rules of class families that no page uses; `kept` are beginnings of class names.
+
+    Rules of elements and variables stay; of those for wider screens the grid and the display classes stay.
+    """
+    return "".join(cut_rule(rule, kept) for rule in rules_of(text))
+
+
+def rules_of(text: str) -> list[str]:
+    """Top-level rules of a minified style sheet, in order."""
+    found, start, depth = [], 0, 0
+    for sign in TOKENS.finditer(text):
+        depth += {"{": 1, "}": -1}.get(sign.group(), 0)
+        if depth == 0 and sign.group() in ("}", ";"):
+            found.append(text[start : sign.end()])
+            start = sign.end()
+    return found
+
+
+def cut_rule(rule: str, kept: tuple[str, ...]) -> str:
+    """One rule with the selectors that stay; nothing when none does."""
+    head, brace, body = rule.partition("{")
+    if not brace or (head.startswith("@") and not head.startswith("@media")):
+        return rule
+    if head.startswith("@media"):
+        wide = WIDE_SCREEN.match(head)
+        inner = "".join(cut_rule(part, WIDE_CLASSES if wide else kept) for part in rules_of(body[:-1]))
+        return f"{head}{{{inner}}}" if inner else ""
+    selectors = [part for part in SELECTORS.split(head) if stays(part, kept)]
+    return f"{','.join(selectors)}{{{body}" if selectors else ""
+
+
+def stays(selector: str, kept: tuple[str, ...]) -> bool:
+    """True for a selector without classes, or whose first class belongs to a kept family."""
+    name = FIRST_CLASS.search(selector)
+    return DARK not in selector and (name is None or name.group(1).startswith(kept))
 
 
 def as_script(text: str) -> str:
@@ -123,9 +170,8 @@ def as_script(text: str) -> str:
     return f"(function () {{ var module = {{}};\n{text}\nPlotly.register(module.exports); }})();\n"
 
 
-def write_sprite(root: Path, icons: Path, target: Path) -> None:
+def write_sprite(names: list[str], icons: Path, target: Path) -> None:
     """One file with the icons that package.json lists, each a symbol named like its icon."""
-    names = json.loads((root / "package.json").read_text(encoding="utf-8"))["sdm"]["icons"]
     missing = [name for name in names if not (icons / f"{name}.svg").exists()]
     if missing:
         raise SystemExit(f"no such icon: {', '.join(missing)}")

@@ -27,7 +27,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "ngettext": (1, 2),
 }
 METHODS = [("**/templates/**.html", "jinja2"), ("**/templates/**.txt", "jinja2"), ("**.py", "python")]
-JINJA_OPTIONS = {"trimmed": "true", "silent": "false"}
+JINJA_OPTIONS = {"trimmed": "true", "silent": "false", "extensions": "jinja2.ext.do"}
 
 
 def languages(translations: Path) -> list[str]:
