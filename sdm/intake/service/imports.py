@@ -248,7 +248,9 @@ def run_of(run_id: int) -> ImportRun:
 def faulty_rows(run: ImportRun, limit: int) -> list[dict[str, Any]]:
     """The first rows with faults: line number and sentences."""
     labels = {column.key: str(column.label) for column in registry.sheet(run.sheet).columns}
-    statement = select(ImportRow.number, ImportRow.faults).where(ImportRow.run_id == run.id, ImportRow.faults.is_not(None))
+    statement = select(ImportRow.number, ImportRow.faults).where(
+        ImportRow.run_id == run.id, ImportRow.faults.is_not(None)
+    )
     return [
         {"row": number, "texts": [fault_text(fault, labels) for fault in faults or ()]}
         for number, faults in db.session.execute(statement.order_by(ImportRow.number).limit(limit))

@@ -41,6 +41,7 @@ def post_batch(run: TakeOnRun, rows: str, number: int, tax: str) -> None:
     """Post the lines of one batch in the running transaction. The lines' table has the shape of ``stage.create_rows``."""
     execute = db.session.execute
     execute(post.ONE_AT_A_TIME)
+    execute(post.FORGET)
     stage.apply_settings(execute)
     _find_lines(rows, number, tax)
     parties = execute(post.PARTIES).one()

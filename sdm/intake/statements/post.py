@@ -12,6 +12,11 @@ from sqlalchemy import TextClause, text
 # One take-on batch at a time in this schema: the search for lines taken on before stays true until the commit.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.take_on'))")
 
+# Left over where several batches share one outer transaction (tests roll everything back).
+FORGET = text(
+    "DROP TABLE IF EXISTS pg_temp.b_known, pg_temp.b_line, pg_temp.b_doc, pg_temp.b_lacking, pg_temp.b_use, pg_temp.b_entry_line"
+)
+
 # The search goes by index for the few documents of a batch, whatever the planner knows of tables that are still growing.
 _WAYS = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
 BY_INDEX = [text(f"SET LOCAL {way} = off") for way in _WAYS]
@@ -186,7 +191,7 @@ OPEN_ITEMS = text(
 INSERT INTO open_item (unit_id, dealer_id, payer_id, legal_entity_id, kind, document_kind, document_id, number, dated_on,
   due_on, amount, open_amount, currency)
 SELECT unit_id, dealer_id, payer_id, legal_entity_id, CASE kind WHEN 's' THEN 'invoice' ELSE 'credit' END, 'invoice',
-  invoice_id, invoice, dated_on, CASE kind WHEN 's' THEN dated_on + term_days ELSE dated_on END, sign * gross, sign * gross,
+  invoice_id, 'IV' || lpad(invoice_id::text, greatest(8, length(invoice_id::text)), '0'), dated_on, CASE kind WHEN 's' THEN dated_on + term_days ELSE dated_on END, sign * gross, sign * gross,
   currency
 FROM b_doc WHERE gross > 0
 """
