@@ -37,7 +37,7 @@ def held(dealer_id: int, product_ids: list[int] | None = None) -> dict[int, Deci
     )
     if product_ids is not None:
         statement = statement.where(StockBucket.product_id.in_(product_ids))
-    return dict(db.session.execute(statement).all())  # type: ignore[arg-type]
+    return dict(db.session.execute(statement).all())
 
 
 def buckets(dealer_id: int, product_id: int) -> list[StockBucket]:

@@ -64,7 +64,7 @@ class HeldOut(BaseSchema):
 def warehouse_stock(id: int, query: dict[str, Any]) -> api.Page:
     """One row per product that was ever there."""
     place = queries.warehouse(id)
-    statement = (
+    statement: Any = (
         select(
             StockBalance.product_id,
             Product.code,

@@ -12,7 +12,7 @@ from inventory.receipts.models import GoodsReceipt
 from inventory.receipts.rules import ReceiptInput, ReceivedLine
 from inventory.receipts.schemas import ReceiptFullOut, ReceiptIn, ReceiptOut, ReceiptQuery, ReverseIn
 from sdm.kernel import api
-from sdm.kernel.documents import DocumentRef
+from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.permissions import Permission
 
 blueprint = api.blueprint("goods_receipts", __name__)

@@ -24,8 +24,8 @@ from sdm.kernel import audit, clock, documents, hooks, outbox
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db
-from sdm.kernel.documents import DocumentRef
 from sdm.kernel.errors import N_, FieldError, InvalidInput, describe
+from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.permissions import Permission
 
 __all__ = [
@@ -77,7 +77,7 @@ def save_receipt(entered: ReceiptInput, post: bool = False) -> DocumentRef:
 @command(Permission.GOODS_RECEIPT_POST)
 def change_receipt(receipt_id: int, version: int | None, entered: ReceiptInput, post: bool = False) -> DocumentRef:
     """Replace what a draft says, and post it where wanted. Raises StaleVersion, IllegalTransition, InvalidInput."""
-    receipt = documents.lock(GoodsReceipt, receipt_id, version)
+    receipt: GoodsReceipt = documents.lock(GoodsReceipt, receipt_id, version)
     documents.require_state(receipt, {"draft"}, "change")
     warehouse = _checked(entered)
     receipt.warehouse_id, receipt.unit_id = warehouse.id, warehouse.unit_id
@@ -95,7 +95,7 @@ def change_receipt(receipt_id: int, version: int | None, entered: ReceiptInput, 
 @command(Permission.GOODS_RECEIPT_POST)
 def post_receipt(receipt_id: int, version: int | None = None) -> DocumentRef:
     """Post a draft: goods are in the warehouse and belong to its unit. Raises StaleVersion, IllegalTransition."""
-    receipt = documents.lock(GoodsReceipt, receipt_id, version)
+    receipt: GoodsReceipt = documents.lock(GoodsReceipt, receipt_id, version)
     _post(receipt)
     db.session.flush()
     return receipt.ref()
@@ -106,7 +106,7 @@ def reverse_receipt(
     receipt_id: int, version: int | None = None, reversed_on: date | None = None, reason: str = ""
 ) -> DocumentRef:
     """Take a posted receipt back on a date, in both books and in value. InsufficientStock where goods are gone."""
-    receipt = documents.lock(GoodsReceipt, receipt_id, version)
+    receipt: GoodsReceipt = documents.lock(GoodsReceipt, receipt_id, version)
     documents.require_state(receipt, {"posted"}, "reverse")
     day = reversed_on or clock.today()
     if day < receipt.received_on:
@@ -122,7 +122,7 @@ def reverse_receipt(
 @command(Permission.GOODS_RECEIPT_POST)
 def discard_receipt(receipt_id: int, version: int | None = None) -> None:
     """Delete a draft that was never posted. Raises NotFound, StaleVersion, IllegalTransition."""
-    receipt = documents.lock(GoodsReceipt, receipt_id, version)
+    receipt: GoodsReceipt = documents.lock(GoodsReceipt, receipt_id, version)
     documents.require_state(receipt, {"draft"}, "discard")
     audit.write(receipt.kind, receipt.id, "discard", receipt.unit_id, {"state": ["draft", None]})
     db.session.execute(delete(GoodsReceiptLine).where(GoodsReceiptLine.goods_receipt_id == receipt.id))

@@ -58,7 +58,7 @@ def _number_faults(rows: Sequence[SheetRow]) -> Iterator[RowFault]:
 
 def _warehouses(codes: Sequence[str]) -> dict[str, int]:
     statement = select(Warehouse.code, Warehouse.id).where(Warehouse.code.in_(codes), Warehouse.active)
-    return dict(db.session.execute(statement).all())  # type: ignore[arg-type]
+    return dict(db.session.execute(statement).all())
 
 
 def _products(codes: Sequence[str]) -> dict[str, tuple[int, bool]]:

@@ -18,9 +18,10 @@ from inventory.stock import pages
 from sdm.kernel import clock, drafts
 from sdm.kernel.db import db
 from sdm.kernel.documents import DocumentKind
-from sdm.kernel.errors import InvalidInput, NotFound
+from sdm.kernel.errors import FieldError, InvalidInput, NotFound
 from sdm.kernel.frame import NavItem, may, nav, register_states, url_or_none
 from sdm.kernel.i18n import _, error_text
+from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.listing import BulkAction, Button, Column, ListSpec, Preset, render_list
 from sdm.kernel.permissions import Permission
 from sdm.kernel.schema import load
@@ -289,7 +290,7 @@ def submit() -> Response:
     pointers = {f"/head/{key}": text for key, text in faults.items()}
     pointers |= {f"/lines/{i}/{key}": text for i, line in enumerate(lines) for key, text in line.errors.items()}
     if all(line.empty for line in lines):
-        pointers["/lines"] = error_text(service.FieldError("lines", "receipt.no_lines"))
+        pointers["/lines"] = error_text(FieldError("lines", "receipt.no_lines"))
     if pointers:
         return grid_problem(pointers)
     uuid = UUID(str(body.get("document_id")))
@@ -301,7 +302,7 @@ def submit() -> Response:
     return json_reply({"location": url_or_none("goods_receipts.show", id=ref.id)}, 201)
 
 
-def _save(entered: rules.ReceiptInput, post_it: bool) -> service.DocumentRef:
+def _save(entered: rules.ReceiptInput, post_it: bool) -> DocumentRef:
     receipt_id, version = request.args.get("id", type=int), request.args.get("version", type=int)
     if receipt_id is not None and version is not None:
         return service.change_receipt(receipt_id, version, entered, post=post_it)

@@ -19,7 +19,7 @@ from inventory.shipments.schemas import (
     SignIn,
 )
 from sdm.kernel import api
-from sdm.kernel.documents import DocumentRef
+from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.permissions import Permission
 
 blueprint = api.blueprint("shipments", __name__)

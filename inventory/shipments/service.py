@@ -186,7 +186,7 @@ def plan(
     for name, value in given.items():
         if value is not None:
             setattr(shipment, name, value)
-    changes = audit.changed(before, {name: getattr(shipment, name) for name in given})
+    changes: dict[str, Any] = audit.changed(before, {name: getattr(shipment, name) for name in given})
     documents.step(shipment, "plan", **changes)
 
 

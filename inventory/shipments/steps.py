@@ -16,7 +16,7 @@ from inventory.shipments.rules import Signed
 from sdm.kernel import documents, hooks
 from sdm.kernel.command import command
 from sdm.kernel.db import db
-from sdm.kernel.documents import DocumentRef
+from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.permissions import Permission
 
 
@@ -79,7 +79,7 @@ def cancel(shipment_id: int, *, version: int | None = None, reason: str = "") ->
 @command(Permission.SHIPMENT_POST)
 def plan(shipment_id: int, *, version: int | None = None, **values: Any) -> DocumentRef:
     """Change planned day, expected day, carrier or waybill; what is None stays as it is."""
-    shipment = documents.lock(Shipment, shipment_id, version)
+    shipment: Shipment = documents.lock(Shipment, shipment_id, version)
     service.plan(shipment, **values)
     db.session.flush()
     return shipment.ref()
@@ -94,7 +94,7 @@ def _run(
         if answers:
             db.session.flush()
             return _fresh(shipment_id)
-    shipment = documents.lock(Shipment, shipment_id, version)
+    shipment: Shipment = documents.lock(Shipment, shipment_id, version)
     step(shipment)
     db.session.flush()
     return _fresh(shipment_id)

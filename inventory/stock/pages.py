@@ -64,8 +64,8 @@ def history(kind: str, document_id: int, words: Mapping[str, Any]) -> list[dict[
 def numbers_of(pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
     """Label, number, state and address of documents the actor may see; one statement per kind."""
     wanted: dict[str, set[int]] = {}
-    for kind, document_id in pairs:
-        wanted.setdefault(kind, set()).add(document_id)
+    for code, document_id in pairs:
+        wanted.setdefault(code, set()).add(document_id)
     known = {kind.code: kind for kind in documents.kinds()}
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for code, ids in wanted.items():
