@@ -36,6 +36,7 @@ LICENCES = ("@tabler/icons", "htmx.org", "tabulator-tables", "tom-select", "plot
 SOURCE_MAP = re.compile(r"(//[#@] ?sourceMappingURL=.*|/\*# sourceMappingURL=.*?\*/)\s*$")
 SHAPES = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 TOKENS = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[{};]", re.DOTALL)
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 SELECTORS = re.compile(r",(?![^(]*\))")
 FIRST_CLASS = re.compile(r"\.([A-Za-z][\w-]*)")
 WIDE_SCREEN = re.compile(r"@media \((?:min|max)-width")
@@ -161,7 +162,7 @@ def cut_rule(rule: str, kept: tuple[str, ...]) -> str:
 
 def stays(selector: str, kept: tuple[str, ...]) -> bool:
     """True for a selector without classes, or whose first class belongs to a kept family."""
-    name = FIRST_CLASS.search(selector)
+    name = FIRST_CLASS.search(COMMENT.sub("", selector))
     return DARK not in selector and (name is None or name.group(1).startswith(kept))
 
 

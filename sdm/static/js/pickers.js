@@ -67,5 +67,5 @@ export async function attachPickers(root) {
 function make(TomSelect, select) {
   for (const option of select.options) if (option.value) option.dataset.data = JSON.stringify({ id: option.value, label: option.textContent });
   const control = new TomSelect(select, settings(select));
-  if (select.autofocus && (document.activeElement === document.body || document.activeElement === select)) control.focus();
+  if (select.autofocus && matchMedia("(min-width: 641px)").matches && (document.activeElement === document.body || document.activeElement === select)) control.focus();
 }
