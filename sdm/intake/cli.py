@@ -22,7 +22,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("sheet", required=False)
 @click.argument("file", type=FILE, required=False)
 @click.option("--dry-run", is_flag=True, help="Check only; change nothing.")
-@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the rows with their errors here.")
+@click.option(
+    "--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the rows with their errors here."
+)
 @click.option("--template", type=click.Path(dir_okay=False, path_type=Path), help="Write an empty workbook here.")
 @click.pass_obj
 def import_sheet(
@@ -56,7 +58,9 @@ def _import(tools: Any, sheet: str, file: Path, dry_run: bool, errors: Path | No
         click.echo(f"{run.faults} errors in {run.rows} rows; nothing was changed", err=True)
         return 2
     if dry_run or run.state == "done":
-        click.echo(f"{run.rows} rows {'are well' if run.state != 'done' else 'were imported before; nothing was changed'}")
+        click.echo(
+            f"{run.rows} rows {'are well' if run.state != 'done' else 'were imported before; nothing was changed'}"
+        )
         return 0
     progress = imports.progress_of(run)
     with tools.progress_bar() as report:
@@ -73,9 +77,7 @@ def _import(tools: Any, sheet: str, file: Path, dry_run: bool, errors: Path | No
 @click.option("--dry-run", is_flag=True, help="Read and check only; change nothing.")
 @click.option("--mappings", "list_mappings", is_flag=True, help="List the delivered mappings.")
 @click.pass_obj
-def take_on_files(
-    tools: Any, files: tuple[Path, ...], mapping: str | None, dry_run: bool, list_mappings: bool
-) -> None:
+def take_on_files(tools: Any, files: tuple[Path, ...], mapping: str | None, dry_run: bool, list_mappings: bool) -> None:
     """Take on dated sales from FILES (CSV, gzipped CSV or Excel) as real invoices. Can be broken off and repeated."""
     if list_mappings:
         for entry in sorted(resources.files("sdm.intake").joinpath("mappings").iterdir(), key=lambda e: e.name):

@@ -34,7 +34,6 @@ describe(
         "import.faulty": N_(
             "The file has %(faults)s errors; correct them and give the file again. Nothing was changed"
         ),
-        "import.done": N_("This file was imported on %(when)s by %(who)s; nothing was changed"),
     }
 )
 

@@ -80,7 +80,9 @@ def sales(*rows: list[Any], name: str = "sales.csv", header: list[str] = HEAD) -
 
 
 MASTERS = (
-    stores(["1", "A STORE", "A", "1 ROAD", "AMES", "IA", "50010"], ["2", "B STORE", "I", "2 ROAD", "ADEL", "IA", "50003"]),
+    stores(
+        ["1", "A STORE", "A", "1 ROAD", "AMES", "IA", "50010"], ["2", "B STORE", "I", "2 ROAD", "ADEL", "IA", "50003"]
+    ),
     counties(["1", "BLACK HAWK", "store"], ["2", "", ""]),
     products("100", "200"),
 )
@@ -104,7 +106,9 @@ def one(statement: Any) -> Any:
 
 
 def clean_books() -> list[str]:
-    return [f"{check.code}: {o.error or o.offenders}" for check in checks.registered() if not (o := checks.run(check)).ok]
+    return [
+        f"{check.code}: {o.error or o.offenders}" for check in checks.registered() if not (o := checks.run(check)).ok
+    ]
 
 
 def test_lines_arrive_in_every_ledger(world: Flask) -> None:
@@ -125,8 +129,13 @@ def test_lines_arrive_in_every_ledger(world: Flask) -> None:
 
 def test_dealers_stand_in_their_counties_and_masters_come_from_the_files(world: Flask) -> None:
     take_on.run(body(), [*MASTERS, LINES])
-    rows = db.session.execute(select(Dealer.code, Dealer.status, Unit.code, Unit.kind).join(Unit, Unit.id == Dealer.unit_id))
-    assert sorted(map(tuple, rows)) == [("1", "active", "BLACK-HAWK", "branch"), ("2", "inactive", "UNMAPPED", "branch")]
+    rows = db.session.execute(
+        select(Dealer.code, Dealer.status, Unit.code, Unit.kind).join(Unit, Unit.id == Dealer.unit_id)
+    )
+    assert sorted(map(tuple, rows)) == [
+        ("1", "active", "BLACK-HAWK", "branch"),
+        ("2", "inactive", "UNMAPPED", "branch"),
+    ]
     assert one(select(Product.list_price).where(Product.code == "100")) == Decimal("9.3800")
 
 
@@ -196,7 +205,10 @@ def test_both_layouts_come_to_the_same(world: Flask) -> None:
     outcome = take_on.run(body("iowa-liquor-wide"), [lines])
     assert outcome.state == "done"
     assert one(select(func.sum(Invoice.gross))) == Decimal("1150.08")
-    assert set(db.session.execute(select(Unit.code).where(Unit.kind == "branch")).scalars()) == {"BLACK-HAWK", "UNMAPPED"}
+    assert set(db.session.execute(select(Unit.code).where(Unit.kind == "branch")).scalars()) == {
+        "BLACK-HAWK",
+        "UNMAPPED",
+    }
     assert clean_books() == []
 
 
@@ -223,7 +235,9 @@ def test_a_dry_run_posts_and_makes_nothing(world: Flask) -> None:
 
 
 def test_every_fault_is_told_and_nothing_is_posted(world: Flask) -> None:
-    listed = body().replace('dealers = "create"', 'dealers = "list"').replace('products = "create"', 'products = "list"')
+    listed = (
+        body().replace('dealers = "create"', 'dealers = "list"').replace('products = "create"', 'products = "list"')
+    )
     lines = sales(
         ["INV-00000100001", "2022-13-01", "1", "100", 12, "112.56"],
         ["INV-00000100002", "2022-07-01", "1", "100", "many", "56.28"],
@@ -250,7 +264,7 @@ def test_every_fault_is_told_and_nothing_is_posted(world: Flask) -> None:
 
 
 def test_after_the_cut_off_nothing_is_taken_on(world: Flask) -> None:
-    limited = 'cut_off = 2022-08-01\n' + body()
+    limited = "cut_off = 2022-08-01\n" + body()
     outcome = take_on.run(limited, [*MASTERS, LINES])
     assert {fault["code"]: fault["count"] for fault in outcome.report["faults"]} == {"cut_off": 2}
 
@@ -290,7 +304,11 @@ def test_a_crash_that_empties_the_working_tables_is_noticed(world: Flask, monkey
 
 
 def test_a_closed_period_takes_nothing(world: Flask) -> None:
-    db.session.execute(text("INSERT INTO period (code, starts_on, ends_on, state) VALUES ('2022-08', '2022-08-01', '2022-08-31', 'closed')"))
+    db.session.execute(
+        text(
+            "INSERT INTO period (code, starts_on, ends_on, state) VALUES ('2022-08', '2022-08-01', '2022-08-31', 'closed')"
+        )
+    )
     db.session.commit()
     with pytest.raises(PeriodClosed):
         take_on.run(body(), [*MASTERS, LINES])
@@ -300,7 +318,9 @@ def test_a_closed_period_takes_nothing(world: Flask) -> None:
 def test_vat_is_taken_out_of_amounts_or_added_to_them(world: Flask) -> None:
     taxed = body().replace("tax_rate = 0", "tax_rate = 0.13")
     take_on.run(taxed.replace('tax = "free"', 'tax = "included"'), [*MASTERS, LINES])
-    sums = db.session.execute(select(func.sum(InvoiceLine.gross), func.sum(InvoiceLine.net), func.sum(InvoiceLine.vat))).one()
+    sums = db.session.execute(
+        select(func.sum(InvoiceLine.gross), func.sum(InvoiceLine.net), func.sum(InvoiceLine.vat))
+    ).one()
     assert sums[0] == Decimal("84.42") == sums[1] + sums[2]
     vat = one(select(func.sum(EntryLine.amount)).where(EntryLine.account_code == accounts.OUTPUT_VAT))
     assert vat == -sums[2] != 0

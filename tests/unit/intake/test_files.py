@@ -49,7 +49,10 @@ def refused(data: bytes, name: str = "a.xlsx") -> str:
 
 
 def test_a_workbook_gives_texts_as_a_person_reads_them() -> None:
-    grid = files.read("a.xlsx", book(("Code", "Day", "Qty"), ("007", date(2026, 11, 21), 14075.0), (None, None, None), ("x", None, 0.1)))
+    grid = files.read(
+        "a.xlsx",
+        book(("Code", "Day", "Qty"), ("007", date(2026, 11, 21), 14075.0), (None, None, None), ("x", None, 0.1)),
+    )
     assert grid.header == ("Code", "Day", "Qty")
     assert grid.rows == ((2, ("007", "2026-11-21", "14075")), (4, ("x", "", "0.1")))
 

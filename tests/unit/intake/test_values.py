@@ -31,7 +31,19 @@ def test_amounts_that_are_none(text: str, code: str) -> None:
     assert problem.value.code == code
 
 
-@pytest.mark.parametrize("text", ["2026-11-21", "2026/11/21", "2026.11.21", "2026年11月21日", "20261121", "46347", "2026-11-21 08:30:00", "２０２６-１１-２１"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-21",
+        "2026/11/21",
+        "2026.11.21",
+        "2026年11月21日",
+        "20261121",
+        "46347",
+        "2026-11-21 08:30:00",
+        "２０２６-１１-２１",
+    ],
+)
 def test_dates(text: str) -> None:
     assert values.day(text) == date(2026, 11, 21)
 
