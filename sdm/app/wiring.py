@@ -46,14 +46,20 @@ BLUEPRINTS: list[str] = [
     "branches.org.views:blueprint",
     "branches.org.dealers_views:blueprint",
     "branches.catalogue.views:blueprint",
+    "branches.pricing.views:blueprint",
     "inventory.receipts.views:blueprint",
     "inventory.shipments.views:blueprint",
     "inventory.channel.views:blueprint",
     "inventory.overview.views:blueprint",
+    "sdm.cases.views:blueprint",
+    "branches.orders.views:orders",
+    "branches.orders.views:quotations",
+    "branches.orders.views:returns",
 ]
 API_BLUEPRINTS: list[str] = [
     "sdm.kernel.api:docs",
     "branches.org.api:bp",
+    "sdm.auth.api:bp",
     "branches.org.dealers_api:blueprint",
     "branches.catalogue.api:blueprint",
     "inventory.receipts.api:blueprint",
@@ -63,6 +69,7 @@ API_BLUEPRINTS: list[str] = [
 
 # click commands or groups below `sdm`.
 CLI_GROUPS: list[str] = [
+    "sdm.auth.cli:user",
     "sdm.intake.cli:import_sheet",
     "sdm.intake.cli:take_on_files",
 ]

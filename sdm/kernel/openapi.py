@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin, resolver
+from apispec.ext.marshmallow.common import make_schema_key, resolve_schema_instance
 from flask import Flask
 
 from sdm.kernel.schema import AmountField, PriceField, QtyField, RateField
@@ -61,7 +62,7 @@ EXACT = ((AmountField, "amount"), (PriceField, "price"), (QtyField, "quantity"),
 
 def build(app: Flask, operations: Mapping[str, Operation]) -> dict[str, Any]:
     """The document of all routes that are part of the application."""
-    plugin = MarshmallowPlugin(schema_name_resolver=_name_of)
+    plugin = MarshmallowPlugin(schema_name_resolver=_Names())
     spec = APISpec(
         title="SDM",
         version=_version(),
@@ -88,10 +89,25 @@ def _version() -> str:
         return "0"
 
 
-def _name_of(schema: Any) -> str:
-    """Component name: the class, without the word Schema; parts of a schema stay inline."""
-    instance = resolver(schema)  # type: ignore[no-untyped-call]
-    return str(instance)
+class _Names:
+    """Component names: the class without the word Schema; a name that is taken gets its package in front."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, Any] = {}
+
+    def __call__(self, schema: Any) -> str:
+        """The name of a schema, always the same for the same one."""
+        key = make_schema_key(resolve_schema_instance(schema))
+        base = str(resolver(schema))  # type: ignore[no-untyped-call]
+        package = _class_of(schema).__module__.split(".")[-2].capitalize()
+        candidates = [base, f"{package}{base}", *(f"{package}{base}{n}" for n in range(2, 100))]
+        name = next(one for one in candidates if self._taken.get(one, key) == key)
+        self._taken[name] = key
+        return name
+
+
+def _class_of(schema: Any) -> type:
+    return schema if isinstance(schema, type) else type(schema)
 
 
 def _path(rule: str) -> str:

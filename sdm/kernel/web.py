@@ -110,7 +110,8 @@ def view(permission: str | None = None, *, public: bool = False) -> Callable[[Ca
 def _ask_to_sign_in() -> AnyResponse:
     """To the sign-in page and back for a page; 401 for scripts, which ask for the password in place."""
     target = url_or_none("auth.sign_in")
-    if target is None or wants_json() or is_partial() or request.method != "GET":
+    script = wants_json() or is_partial() or request.path.startswith("/api/v")
+    if target is None or script or request.method != "GET":
         abort(401)
     back = request.full_path.rstrip("?")
     return redirect(url_for("auth.sign_in", next=back))
@@ -339,6 +340,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.do")
     app.context_processor(_context)
     app.register_blueprint(assets.blueprint())
+    app.view_functions["assets.serve"] = view(public=True)(app.view_functions["assets.serve"])
     app.register_blueprint(frame_views)
     app.register_blueprint(listing.views)
     app.register_blueprint(draft_views.views)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdm.auth.service.office import OfficeInput, OfficeOpened, OfficePerson, open_office
 from sdm.auth.service.roles import change_role, create_role, ensure_roles, save_role, set_role_permissions
 from sdm.auth.service.sessions import (
     choose_unit,
@@ -14,6 +15,7 @@ from sdm.auth.service.sessions import (
 from sdm.auth.service.signin import SignedIn, change_password, sign_in
 from sdm.auth.service.tokens import NewToken, create_token, revoke_token
 from sdm.auth.service.users import (
+    CHANGEABLE,
     Grant,
     UserInput,
     change_user,
@@ -29,6 +31,10 @@ from sdm.auth.service.users import (
 )
 
 __all__ = [
+    "CHANGEABLE",
+    "OfficeInput",
+    "OfficeOpened",
+    "OfficePerson",
     "Grant",
     "NewToken",
     "SignedIn",
@@ -46,6 +52,7 @@ __all__ = [
     "enable_user",
     "ensure_roles",
     "forget_old",
+    "open_office",
     "open_session",
     "require_administrator_left",
     "revoke_token",
