@@ -245,6 +245,7 @@ def decide(change_id: int, approve: bool, comment: str = "") -> None:
 
 def on_case(item: WorkItem, result: str, comment: str, **_: Any) -> None:
     """What the work item does when it is handled."""
+    current().require(Permission.CREDIT_LIMIT_APPROVE)
     decide(item.subject_id, result == "approve", comment)
 
 

@@ -136,6 +136,7 @@ def decide_adjustment(
 
 def on_case(item: WorkItem, result: str, comment: str, **_: Any) -> None:
     """What the work item does when it is handled."""
+    current().require(Permission.ADJUSTMENT_APPROVE)
     decide(item.subject_id, result == "approve", comment)
 
 

@@ -220,25 +220,35 @@ def _open_case(invoice: Invoice, found: Sequence[dict[str, Any]]) -> None:
 @command(Permission.INVOICE_APPROVE)
 def approve(invoice_id: int, reason: str = "", version: int | None = None) -> DocumentRef:
     """The examiner's yes; with warnings it needs a reason, and always another person than the applicant."""
+    invoice = _approve(invoice_id, reason, version)
+    cases.withdraw(f"invoice:{invoice.id}")
+    return invoice.ref()
+
+
+def _approve(invoice_id: int, reason: str, version: int | None = None) -> Invoice:
     invoice = _examined(invoice_id, version)
     if (invoice.warnings or {}).get("warnings") and not reason.strip():
         raise InvalidInput([FieldError("reason", "invoice.reason")])
     invoice.approved_by_id, invoice.reason = current().user_id, reason.strip()[:200]
     documents.step(invoice, "approve", "approved", reason=reason)
-    cases.withdraw(f"invoice:{invoice.id}")
-    return invoice.ref()
+    return invoice
 
 
 @command(Permission.INVOICE_APPROVE)
 def reject(invoice_id: int, reason: str, version: int | None = None) -> DocumentRef:
     """The examiner's no, with a reason; the goods can be applied for again."""
+    invoice = _reject(invoice_id, reason, version)
+    cases.withdraw(f"invoice:{invoice.id}")
+    return invoice.ref()
+
+
+def _reject(invoice_id: int, reason: str, version: int | None = None) -> Invoice:
     if not reason.strip():
         raise InvalidInput([FieldError("reason", "input.required")])
     invoice = _examined(invoice_id, version)
     invoice.reason = reason.strip()[:200]
     documents.step(invoice, "reject", "rejected", reason=reason)
-    cases.withdraw(f"invoice:{invoice.id}")
-    return invoice.ref()
+    return invoice
 
 
 @command(Permission.INVOICE_APPLY)
@@ -262,10 +272,12 @@ def _examined(invoice_id: int, version: int | None) -> Invoice:
 
 def on_case(item: WorkItem, result: str, comment: str, **_: Any) -> None:
     """What the work item does when it is handled: approve and issue, or reject."""
+    current().require(Permission.INVOICE_APPROVE)
     if result == "approve":
-        approve_and_issue(item.subject_id, comment)
+        _approve(item.subject_id, comment)
+        issue(item.subject_id)
     else:
-        reject(item.subject_id, comment)
+        _reject(item.subject_id, comment)
 
 
 @command(Permission.INVOICE_APPROVE)
