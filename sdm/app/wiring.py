@@ -55,6 +55,11 @@ BLUEPRINTS: list[str] = [
     "branches.orders.views:orders",
     "branches.orders.views:quotations",
     "branches.orders.views:returns",
+    "finance.receivables.views:invoices",
+    "finance.receivables.views:receipts",
+    "finance.receivables.views:receivables",
+    "finance.credit.views:blueprint",
+    "finance.ledger.views:blueprint",
 ]
 API_BLUEPRINTS: list[str] = [
     "sdm.kernel.api:docs",
@@ -62,9 +67,13 @@ API_BLUEPRINTS: list[str] = [
     "sdm.auth.api:bp",
     "branches.org.dealers_api:blueprint",
     "branches.catalogue.api:blueprint",
+    "branches.pricing.api:blueprint",
     "inventory.receipts.api:blueprint",
     "inventory.shipments.api:blueprint",
     "inventory.overview.api:blueprint",
+    "branches.orders.api:orders",
+    "branches.orders.api:returns",
+    "branches.orders.api:quotations",
 ]
 
 # click commands or groups below `sdm`.
