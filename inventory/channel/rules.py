@@ -106,5 +106,9 @@ def give_back(uses: Sequence[Taken], wanted: dict[int, Decimal] | None) -> tuple
         if left is not None:
             left[use.line_id] -= part
         back.append(Taken(use.bucket_id, use.line_id, part))
-    lacks = [Lack(line_id, 0, qty, (wanted or {})[line_id] - qty) for line_id, qty in (left or {}).items() if qty > 0]
+    lacks = [
+        Lack(line_id, 0, wanted[line_id], wanted[line_id] - missing)
+        for line_id, missing in (left or {}).items()
+        if wanted is not None and missing > 0
+    ]
     return back, lacks

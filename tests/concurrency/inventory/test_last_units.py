@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from inventory.stock import locations, service, statements
-from inventory.stock.models import BUSINESS, Reservation, StockBalance, StockMove
+from inventory.stock.models import BUSINESS, Location, Reservation, StockBalance, StockMove
 from inventory.stock.service import Move, ReserveLine
 from sdm.kernel import command
 from sdm.kernel.actor import system_actor, use_actor
@@ -212,3 +212,23 @@ def test_many_transactions_make_the_same_new_places_and_balances_once(app):
     db.session.rollback()
     rows = db.session.execute(select(StockBalance.on_hand)).scalars().all()
     assert rows == [D(8)] * 12
+
+
+def test_places_made_in_a_transaction_that_is_undone_are_not_remembered(app):
+    net = network()
+
+    @command.command(None)
+    def fail():
+        locations.dealer(net.dealers[0])
+        locations.dealer(net.dealers[0])
+        raise InsufficientStock("stock.insufficient")
+
+    with pytest.raises(InsufficientStock):
+        fail()
+
+    make = command.command(None)(locations.dealer)
+    assert make(net.dealers[0]) == locations.dealer(net.dealers[0])
+    row = db.session.execute(select(Location.kind).where(Location.id == locations.dealer(net.dealers[0]))).scalar()
+    assert row == "dealer"
+    with pytest.raises(KeyError):
+        command.command(None)(locations.warehouse)(999_999)

@@ -215,3 +215,27 @@ def test_the_api_receives_ships_and_signs(net, client):
 
     assert (sent.status_code, stale.status_code, signed.status_code) == (200, 412, 200)
     assert queries.availability(net.warehouses[0], [net.products[0]])[net.products[0]].on_hand == D(8)
+
+
+def test_signing_on_the_page_moves_the_order_too(session, client, monkeypatch, app):
+    from branches.orders.models import SalesOrder
+    from tests.factories import orders
+
+    with use_actor(system_actor("test")):
+        made = orders.shop(products=1)
+        order = made.submit((0, 10))
+        sent = orders.service.pick(order.id)
+        sign_in(monkeypatch, app, orders.clerk(made.branch))
+        at = f"/shipments/{sent.id}"
+        assert (
+            client.post(f"{at}/send-out", data={"version": "1", "shipped_on": orders.clock.today()}).status_code == 303
+        )
+        (line,) = shipments.lines_of(sent.id)
+        typed = {f"signed-{line.id}": "8", f"short-{line.id}": "2", "signed_by": "王芳", "rest": "give_up"}
+
+        assert client.post(f"{at}/sign", data={"version": "2", **typed}).status_code == 303
+
+        row = db.session.get(SalesOrder, order.id, populate_existing=True)
+        assert (row.state, made.exposure) == ("short_closed", D(800))
+        shown = client.get(at).get_data(as_text=True)
+        assert order.number in shown
