@@ -357,8 +357,18 @@ def route_of(unit_id: int, gross: Decimal) -> tuple[str, int | None, Decimal]:
     """(permission, unit, amount from) at which an order of this amount stops; empty permission when it does not."""
     step = case_rules.step_for(cases.kept_steps("sales_order"), gross)
     if step is None:
-        return "", None, ZERO
+        return _limit_of_unit(unit_id, gross)
     return step.permission, cases.level_unit_id(unit_id, step.unit_level), step.amount_from
+
+
+def _limit_of_unit(unit_id: int, gross: Decimal) -> tuple[str, int | None, Decimal]:
+    """Where an order above the unit's own limit stops: at the unit above the one that has the limit."""
+    limit = parameters.value("order.amount_limit", unit_id)
+    if not limit or gross <= limit:
+        return "", None, ZERO
+    owner_id = parameters.owner("order.amount_limit", unit_id)
+    above = org.unit(owner_id).parent_id if owner_id is not None else None
+    return Permission.ORDER_RELEASE_AMOUNT, above or org.head_office().id, limit
 
 
 def _may_approve(permission: str, unit_id: int | None) -> bool:

@@ -85,12 +85,12 @@ def request_return(entered: ReturnInput) -> DocumentRef:
 
 def _locked_delivered(line_ids: Sequence[int], not_return: int | None = None) -> dict[int, Any]:
     """Delivered lines with their counts, in scope, with their shipments locked."""
-    found = _delivered(line_ids, not_return)
+    found = delivered(line_ids, not_return)
     lock_rows(Shipment, {row.shipment_id for row in found.values()})
-    return _delivered(line_ids, not_return)
+    return delivered(line_ids, not_return)
 
 
-def _delivered(line_ids: Sequence[int], not_return: int | None = None) -> dict[int, Any]:
+def delivered(line_ids: Sequence[int], not_return: int | None = None) -> dict[int, Any]:
     scope = current_scope()
     values = {
         "lines": sorted(set(line_ids)),
@@ -246,7 +246,7 @@ def receive_return(
 def _lock_orders(shipment_line_ids: Sequence[int | None]) -> list[SalesOrder]:
     ids = [line_id for line_id in shipment_line_ids if line_id is not None]
     with whole_network("orders of a return in scope"):
-        order_ids = {row.order_id for row in _delivered(ids).values() if row.order_id is not None}
+        order_ids = {row.order_id for row in delivered(ids).values() if row.order_id is not None}
         return lock_rows(SalesOrder, order_ids) if order_ids else []
 
 
