@@ -132,7 +132,6 @@ def test_a_page_takes_four_statements_at_most(client: FlaskClient, demo_app: Fla
         ("amount.to=1e400", "Amount"),
         ("state=nonsense", "State"),
         ("dealer=x'%20or%201=1", "Dealer"),
-        ("number=%00", "Number"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_named_and_left_out(client: FlaskClient, query: str, named: str) -> None:
