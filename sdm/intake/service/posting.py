@@ -154,6 +154,7 @@ def _entries(actor: dict[str, Any]) -> None:
     execute = db.session.execute
     execute(post.ENTRY_LINES_PREPARED, {
         "receivable": accounts.RECEIVABLE, "revenue": accounts.REVENUE, "vat": accounts.OUTPUT_VAT,
+            "cost": accounts.COST, "opening": accounts.OPENING_EQUITY,
     })  # fmt: skip
     execute(post.ENTRIES, actor)
     execute(post.ENTRY_LINES)

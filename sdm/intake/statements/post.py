@@ -47,10 +47,12 @@ FROM (
     CASE WHEN :tax = 'free' THEN 0 ELSE p.tax_rate END AS tax_rate,
     CASE WHEN :tax = 'excluded' THEN round(r.price * (1 + p.tax_rate), 4) ELSE r.price END AS price,
     CASE WHEN :tax = 'excluded' THEN r.amount + round(r.amount * p.tax_rate, 2) ELSE r.amount END AS gross,
-    CASE r.kind WHEN 's' THEN 1 ELSE -1 END AS sign
+    CASE r.kind WHEN 's' THEN 1 ELSE -1 END AS sign, coalesce(c.price, 0) AS supply_price,
+    round(r.qty * coalesce(c.price, 0), 2) AS cost
   FROM {rows} r
   JOIN dealer d ON d.id = r.dealer_id
   JOIN product p ON p.id = r.product_id
+  LEFT JOIN supply_price c ON c.product_id = r.product_id AND c.valid @> r.dated_on AND p.stocked
   JOIN unnest(cast(:units AS bigint[]), cast(:entities AS bigint[]), cast(:currencies AS text[]))
     AS e(unit_id, legal_entity_id, currency) ON e.unit_id = r.unit_id
   WHERE r.batch_no = :batch AND NOT EXISTS (
@@ -68,11 +70,12 @@ CREATE TEMP TABLE b_doc ON COMMIT DROP AS
 SELECT g.*, nextval('invoice_id_seq') AS invoice_id,
   CASE WHEN g.kind = 'r' THEN nextval('sales_return_id_seq')
        WHEN g.goods > 0 THEN nextval('shipment_id_seq') END AS goods_id,
-  CASE WHEN g.gross > 0 THEN nextval('entry_id_seq') END AS entry_id,
+  CASE WHEN g.gross > 0 OR g.cost > 0 THEN nextval('entry_id_seq') END AS entry_id,
   md5(concat_ws('|', 'take-on', g.legal_entity_id, g.unit_id, g.dealer_id, g.kind, g.invoice, g.first_line))::uuid AS uuid
 FROM (
   SELECT doc_no, kind, invoice, dated_on, dealer_id, payer_id, unit_id, term_days, legal_entity_id, currency, sign,
-    min(line_no) AS first_line, count(*) AS lines, count(*) FILTER (WHERE stocked) AS goods, sum(gross) AS gross, sum(net) AS net
+    min(line_no) AS first_line, count(*) AS lines, count(*) FILTER (WHERE stocked) AS goods, sum(gross) AS gross, sum(net) AS net,
+    sum(cost) AS cost
   FROM b_line WHERE kind IN ('s', 'r')
   GROUP BY doc_no, kind, invoice, dated_on, dealer_id, payer_id, unit_id, term_days, legal_entity_id, currency, sign
   ORDER BY doc_no
@@ -121,16 +124,18 @@ INSERT INTO invoice (id, uuid, unit_id, state, source, taken_on, created_by_id, 
   reason, return_id, issued_at, note, version)
 SELECT invoice_id, uuid, unit_id, 'issued', 'take-on', true, cast(:actor AS bigint), CASE kind WHEN 's' THEN 'blue' ELSE 'red' END,
   invoice, dealer_id, payer_id, legal_entity_id, unit_id, currency, dated_on, dated_on + term_days, term_days, sign * gross,
-  sign * net, sign * (gross - net), 0, CASE kind WHEN 's' THEN '' ELSE 'red_letter' END, '',
+  sign * net, sign * (gross - net), sign * cost, CASE kind WHEN 's' THEN '' ELSE 'red_letter' END, '',
   CASE kind WHEN 'r' THEN goods_id END, now(), '', 1
 FROM b_doc
 """
 )
 INVOICE_LINES = text(
     """
-INSERT INTO invoice_line (id, invoice_id, line_no, shipment_line_id, product_id, qty, price, gross, net, vat, tax_rate)
+INSERT INTO invoice_line (id, invoice_id, line_no, shipment_line_id, product_id, qty, price, gross, net, vat, tax_rate,
+  supply_price, cost)
 SELECT l.line_id, d.invoice_id, l.line_no, CASE WHEN l.kind = 's' THEN l.goods_line_id END, l.product_id, l.sign * l.qty,
-  l.price, l.sign * l.gross, l.sign * l.net, l.sign * (l.gross - l.net), l.tax_rate
+  l.price, l.sign * l.gross, l.sign * l.net, l.sign * (l.gross - l.net), l.tax_rate,
+  l.supply_price, l.sign * l.cost
 FROM b_line l JOIN b_doc d USING (doc_no)
 """
 )
@@ -326,12 +331,13 @@ CLOSED_PERIOD = text(
 SELECT p.code FROM period p WHERE p.state = 'closed' AND p.code IN (SELECT to_char(dated_on, 'YYYY-MM') FROM b_doc) LIMIT 1
 """
 )
-# Dr receivable of the payer; Cr revenue per dealer and class of goods; Cr output VAT per class; returns the other way.
+# Dr receivable of the payer; Cr revenue per dealer and class of goods; Cr output VAT per class; returns the other way. The goods
+# were bought in the old books: cost at the supply price of the date comes from the opening balance, not from inventory.
 ENTRY_LINES_PREPARED = text(
     """
 CREATE TEMP TABLE b_entry_line ON COMMIT DROP AS
 WITH money AS (
-  SELECT doc_no, category_id, sum(net) AS net, sum(gross - net) AS vat FROM b_line WHERE kind IN ('s', 'r')
+  SELECT doc_no, category_id, sum(net) AS net, sum(gross - net) AS vat, sum(cost) AS cost FROM b_line WHERE kind IN ('s', 'r')
   GROUP BY doc_no, category_id
 ), lined AS (
   SELECT doc_no, cast(:receivable AS text) AS account, payer_id AS dealer_id, NULL::bigint AS category_id, sign * gross AS amount
@@ -340,6 +346,10 @@ WITH money AS (
   SELECT m.doc_no, cast(:revenue AS text), d.dealer_id, m.category_id, -d.sign * m.net FROM money m JOIN b_doc d USING (doc_no)
   UNION ALL
   SELECT m.doc_no, cast(:vat AS text), NULL::bigint, m.category_id, -d.sign * m.vat FROM money m JOIN b_doc d USING (doc_no)
+  UNION ALL
+  SELECT m.doc_no, cast(:cost AS text), d.dealer_id, m.category_id, d.sign * m.cost FROM money m JOIN b_doc d USING (doc_no)
+  UNION ALL
+  SELECT doc_no, cast(:opening AS text), NULL::bigint, NULL::bigint, -sign * cost FROM b_doc
 )
 SELECT d.entry_id, row_number() OVER (PARTITION BY doc_no)::int AS line_no, l.account, l.dealer_id, l.category_id, l.amount,
   d.unit_id, d.legal_entity_id, d.currency, d.dated_on
