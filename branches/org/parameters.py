@@ -80,16 +80,28 @@ def spec_of(key: str) -> ParameterSpec:
 def value(key: str, unit_id: int | None = None, on: date | None = None) -> Any:
     """Value in force on a day (default today): of the nearest unit above, else of the company, else the default."""
     spec = spec_of(key)
-    stored = kept("parameters", _load).get(key)
+    found = _in_force(spec, unit_id, on)
+    return spec.default if found is None else _decoded(spec, found[1])
+
+
+def owner(key: str, unit_id: int | None = None, on: date | None = None) -> int | None:
+    """Id of the unit whose value of the parameter is in force; None: the company's or the default."""
+    found = _in_force(spec_of(key), unit_id, on)
+    return None if found is None else found[0]
+
+
+def _in_force(spec: ParameterSpec, unit_id: int | None, on: date | None) -> tuple[int | None, Any] | None:
+    """(unit or None for the company, stored value); None where nothing was ever set."""
+    stored = kept("parameters", _load).get(spec.key)
     if not stored:
-        return spec.default
+        return None
     day = on or clock.today()
     chain: list[int | None] = [node.id for node in chain_up(unit_id)] if unit_id is not None and spec.per_unit else []
-    for owner in [*chain, None]:
-        for valid_from, raw in stored.get(owner, ()):
+    for unit in [*chain, None]:
+        for valid_from, raw in stored.get(unit, ()):
             if valid_from <= day:
-                return _decoded(spec, raw)
-    return spec.default
+                return unit, raw
+    return None
 
 
 def _load() -> dict[str, dict[int | None, list[tuple[date, Any]]]]:

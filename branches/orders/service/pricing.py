@@ -32,6 +32,7 @@ from sdm.kernel.actor import current
 from sdm.kernel.db import db
 from sdm.kernel.errors import FieldError, InvalidInput, NotFound
 from sdm.kernel.money import AMOUNT_MAX, ZERO
+from sdm.kernel.permissions import Permission
 from sdm.kernel.scope import current_scope
 from sdm.kernel.units import is_valid_qty
 
