@@ -30,7 +30,7 @@ class ProductCategory(Base):
 class Product(Base):
     """Something we sell. ``stocked`` is false for services, postage, fees: no stock, no moves.
 
-    ``pinyin`` holds the initials in every reading, codes set by hand (``pinyin_fixed``) first; ``search`` all that finds
+    ``pinyin`` holds the initials in every reading, codes set by hand (``pinyin_fixed``) first; ``search`` what finds
     it.
     """
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
+from branches.catalogue.models import Product
 from branches.org import parameters
+from branches.org import queries as org
+from branches.org.models import Dealer, DealerGrade, Unit
 from branches.pricing import statements
-from branches.pricing.models import DiscountAuthority, SupplyPrice
+from branches.pricing.models import DiscountAuthority, ListPrice, PriceList, SupplyPrice
 from branches.pricing.rules import PriceBasis, ProductBasis, Step, ordered
 from sdm.kernel.actor import current
 from sdm.kernel.db import db
-from sdm.kernel.errors import N_
+from sdm.kernel.errors import N_, NotFound
+from sdm.kernel.pinyin import like
 
 FALLBACK = "pricing.fallback_list_price"
 EVERY_DISCOUNT = Decimal(1)
@@ -113,3 +118,137 @@ def discount_authority(roles: Collection[str]) -> Decimal:
         DiscountAuthority.role_code.in_(sorted(roles))
     )
     return db.session.execute(statement).scalar() or Decimal(0)
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyFact:
+    """Net supply price at a date and the VAT rate of a product."""
+
+    price: Decimal | None
+    tax_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A price list that counts for a dealer, in order of precedence, and how many products it prices today."""
+
+    id: int
+    code: str
+    name: str
+    name_en: str
+    target: str
+    products: int
+
+
+def price_list(list_id: int) -> PriceList:
+    """A price list in scope, or NotFound."""
+    row = db.session.execute(select(PriceList).where(PriceList.id == list_id)).scalar_one_or_none()
+    if row is None:
+        raise NotFound("not_found", kind="price_list", id=list_id)
+    return row
+
+
+def target_name(row: PriceList) -> str:
+    """Whom a list is for: name of the grade, unit or dealer; empty for everyone."""
+    if row.target == "grade":
+        statement = select(DealerGrade.name).where(DealerGrade.code == row.grade_code)
+    elif row.target == "unit":
+        statement = select(Unit.name).where(Unit.id == row.unit_id)
+    elif row.target == "dealer":
+        statement = select(Dealer.name).where(Dealer.id == row.dealer_id)
+    else:
+        return ""
+    return db.session.execute(statement).scalar() or ""
+
+
+def prices_now(list_id: int, product_ids: Collection[int], on: date) -> dict[tuple[int, Decimal], Decimal]:
+    """(product, quantity from) → price of a list at a date."""
+    if not product_ids:
+        return {}
+    statement = select(ListPrice.product_id, ListPrice.qty_from, ListPrice.price).where(
+        ListPrice.list_id == list_id, ListPrice.product_id.in_(sorted(product_ids)), ListPrice.valid.contains(on)
+    )
+    return {(row.product_id, row.qty_from): row.price for row in db.session.execute(statement)}
+
+
+def supply_facts(product_ids: Collection[int], on: date) -> dict[int, SupplyFact]:
+    """Supply price and VAT rate of products at a date."""
+    if not product_ids:
+        return {}
+    statement = (
+        select(Product.id, Product.tax_rate, SupplyPrice.price)
+        .outerjoin(SupplyPrice, (SupplyPrice.product_id == Product.id) & SupplyPrice.valid.contains(on))
+        .where(Product.id.in_(sorted(product_ids)))
+    )
+    return {row.id: SupplyFact(row.price, row.tax_rate) for row in db.session.execute(statement)}
+
+
+def prices_of_product(product_id: int) -> list[Any]:
+    """All prices of a product in lists in scope: list, quantity from, price, floor, validity; newest first per list."""
+    statement = (
+        select(
+            PriceList.id.label("list_id"), PriceList.code, PriceList.name, PriceList.target, ListPrice.qty_from,
+            ListPrice.price, ListPrice.floor_price, ListPrice.valid,
+        )
+        .join(PriceList, PriceList.id == ListPrice.list_id)
+        .where(ListPrice.product_id == product_id)
+        .order_by(PriceList.code, ListPrice.qty_from, func.lower(ListPrice.valid).desc().nulls_last())
+        .limit(500)
+    )  # fmt: skip
+    return list(db.session.execute(statement))
+
+
+def first_prices(list_id: int, on: date, limit: int = 50) -> list[Any]:
+    """The first prices of a list that hold at a date, by product code and quantity."""
+    statement = (
+        select(
+            Product.id.label("product_id"), Product.code, Product.name, ListPrice.qty_from, ListPrice.price,
+            ListPrice.floor_price, ListPrice.valid,
+        )
+        .join(Product, Product.id == ListPrice.product_id)
+        .where(ListPrice.list_id == list_id, ListPrice.valid.contains(on))
+        .order_by(Product.code, ListPrice.qty_from)
+        .limit(limit)
+    )  # fmt: skip
+    return list(db.session.execute(statement))
+
+
+def supply_history(product_id: int) -> list[SupplyPrice]:
+    """Supply prices of a product, newest first (PP-07)."""
+    statement = select(SupplyPrice).where(SupplyPrice.product_id == product_id)
+    return list(db.session.execute(statement.order_by(func.lower(SupplyPrice.valid).desc().nulls_last())).scalars())
+
+
+def lists_of_dealer(dealer: Dealer, on: date) -> list[ListRow]:
+    """Lists that count for a dealer the caller has read in scope, the one that wins first."""
+    chain = [node.id for node in org.chain_up(dealer.unit_id)]
+    mine = or_(
+        PriceList.target == "all",
+        PriceList.dealer_id == dealer.id,
+        PriceList.grade_code == dealer.grade_code,
+        PriceList.unit_id.in_(chain),
+    )
+    products = select(func.count(ListPrice.product_id.distinct())).where(
+        ListPrice.list_id == PriceList.id, ListPrice.valid.contains(on)
+    )
+    statement = select(PriceList, products.correlate(PriceList).scalar_subquery().label("products"))
+    rows = db.session.execute(statement.where(PriceList.active, mine)).all()
+    rank = {"dealer": 0, "unit": 1, "grade": 2, "all": 3}
+    rows.sort(key=lambda row: (rank[row[0].target], chain.index(row[0].unit_id) if row[0].unit_id else 0, row[0].code))
+    return [ListRow(row.id, row.code, row.name, row.name_en, row.target, products) for row, products in rows]
+
+
+def pick_lists(q: str, limit: int = 10) -> list[PriceList]:
+    """Price lists in scope whose code or name contains the text."""
+    text = like(q)
+    found = or_(func.lower(PriceList.code).like(text, escape="\\"), func.lower(PriceList.name).like(text, escape="\\"))
+    return list(db.session.execute(select(PriceList).where(found).order_by(PriceList.code).limit(limit)).scalars())
+
+
+def authorities() -> dict[str, Decimal]:
+    """Discount authority by role."""
+    rows = db.session.execute(select(DiscountAuthority.role_code, DiscountAuthority.discount_rate))
+    return {row.role_code: row.discount_rate for row in rows}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
@@ -67,9 +67,8 @@ class SupplyEntry:
     valid_to: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What an entry of prices did."""
+class Entered(TypedDict):
+    """What an entry of prices did; plain JSON, so that it can be kept under a request key and answered again."""
 
     added: int
     closed: int
@@ -237,7 +236,7 @@ def _enter_list_prices(units: Mapping[int, int | None], entries: Sequence[tuple[
         mine = [row for row in added if row["list_id"] == list_id]
         if mine or planned.remove:
             audit.write("price_list", list_id, "prices_entered", unit_id, _told(mine))
-    return Entered(len(added), len(planned.close), len(planned.remove), planned.unchanged)
+    return _entered(planned)
 
 
 @command(Permission.PRICE_EDIT)
@@ -270,7 +269,7 @@ def enter_supply_prices(entries: Sequence[SupplyEntry]) -> Entered:
     _carry_out(SupplyPrice, planned, added)
     if added:
         audit.write("supply_price", None, "entered", None, _told(added))
-    return Entered(len(added), len(planned.close), len(planned.remove), planned.unchanged)
+    return _entered(planned)
 
 
 @command(Permission.SUPPLY_PRICE_EDIT)
@@ -340,6 +339,15 @@ def _carry_out(model: Any, planned: validity.Plan, added: list[dict[str, Any]]) 
         db.session.execute(change, closing)
     if added:
         db.session.execute(insert(table), added)
+
+
+def _entered(planned: validity.Plan) -> Entered:
+    return Entered(
+        added=len(planned.add),
+        closed=len(planned.close),
+        removed=len(planned.remove),
+        unchanged=planned.unchanged,
+    )
 
 
 def _close(model: Any, price: Any, last_day: date) -> None:

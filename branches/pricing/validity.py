@@ -1,6 +1,6 @@
 """How a new price fits among those that hold already: what is closed, removed, added, or refused. Pure.
 
-Periods are half-open: `since` belongs to them, `until` does not; None is an open end. Per key at most one holds at once.
+Periods are half-open: `since` belongs to them, `until` does not; None is an open end. Per key one at most holds.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_a_new_price_closes_the_old_one_at_its_date() -> None:
 
     done = service.enter_prices(everyone.id, [PriceEntry(product.id, D("90"), day(3))])
 
-    assert (done.added, done.closed) == (1, 1)
+    assert (done["added"], done["closed"]) == (1, 1)
     assert prices_of(everyone.id, product.id) == [(D("90"), day(3), None), (D("100"), pricing.START, day(3))]
 
 
@@ -89,7 +89,7 @@ def test_quantity_steps_have_periods_of_their_own() -> None:
 
     done = service.enter_prices(everyone.id, [PriceEntry(product.id, D("90"), day(0), qty_from=D(10))])
 
-    assert (done.added, done.closed) == (1, 0)
+    assert (done["added"], done["closed"]) == (1, 0)
 
 
 def test_entering_the_same_prices_again_changes_nothing() -> None:
@@ -99,7 +99,7 @@ def test_entering_the_same_prices_again_changes_nothing() -> None:
 
     done = service.enter_prices(everyone.id, entries)
 
-    assert (done.added, done.closed, done.removed, done.unchanged) == (0, 0, 0, 2)
+    assert done == {"added": 0, "closed": 0, "removed": 0, "unchanged": 2}
 
 
 def test_an_ended_price_cannot_be_chosen_from_the_next_day_on() -> None:

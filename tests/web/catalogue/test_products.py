@@ -68,7 +68,7 @@ def test_each_wrong_field_is_told_in_its_place(browser: FlaskClient) -> None:
 
     assert first.status_code == second.status_code == 422
     assert "must not be negative" in first.text
-    assert second.text.count('class="field-error"') == 3
+    assert second.text.count('class="field-error" id="f') == 3
 
 
 def test_the_picker_finds_a_barcode_and_resolve_answers_many_texts_at_once(browser: FlaskClient) -> None:
