@@ -37,7 +37,8 @@ returns = api.blueprint("returns", __name__)
 quotations = api.blueprint("quotations", __name__)
 HEAD = (
     "kind", "id", "number", "state", "version", "uuid", "unit_id", "dealer_id", "payer_id", "warehouse_id", "source",
-    "ordered_on", "requested_on", "settlement_mode", "term_days", "external_number", "gross", "net", "currency", "created_at",
+    "ordered_on", "requested_on", "settlement_mode", "term_days", "external_number", "gross", "net", "currency",
+    "created_at",
 )  # fmt: skip
 
 
@@ -162,8 +163,8 @@ def reject(id: int, hold_id: int, body: dict[str, Any]) -> DocumentRef:
 
 
 @api.route(
-    returns, "/returns", permission=Permission.RETURN_READ, query=OrderQuery, response=ReturnOut, summary="Sales returns",
-    paged=True,
+    returns, "/returns", permission=Permission.RETURN_READ, query=OrderQuery, response=ReturnOut,
+    summary="Sales returns", paged=True,
 )  # fmt: skip
 def list_returns(query: dict[str, Any]) -> api.Page:
     """Returns in scope, oldest first."""

@@ -14,7 +14,7 @@ _note = validate.Length(max=4000, error="input.length")
 
 
 class OrderLineIn(BaseSchema):
-    """A line: product by id or code (barcode, pinyin initials); a price or rate only where it differs from the lists."""
+    """A line: product by id or code (barcode, pinyin initials); a price or rate only where it differs."""
 
     product_id = fields.Integer(load_default=None, allow_none=True)
     product_code = fields.String(load_default="", validate=_code)
