@@ -1,0 +1,1 @@
+"""Set-based readings of the work places; every one inside the actor's scope."""
