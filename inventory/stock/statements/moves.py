@@ -6,7 +6,8 @@ from sqlalchemy import text
 
 # Moves as arrays and releases of reserved quantity, netted per place.
 # Changes balances and writes the moves, or answers why not: rows with ``missing`` (make the balance row and ask again)
-# or with a shortage. Nothing is locked while a row is missing, so that making rows keeps the order of keys.
+# or with a shortage. New figures come from the locked rows, as a CHECK is asked before an UPDATE notices a row that was
+# changed while it waited. Nothing is locked while a row is missing, so that making rows keeps the order of keys.
 APPLY_MOVES = text(
     """
 WITH wanted AS MATERIALIZED (
@@ -46,9 +47,9 @@ short AS MATERIALIZED (
   WHERE w.guarded AND l.on_hand + w.delta < l.reserved - w.freed
 ),
 changed AS (
-  UPDATE stock_balance b SET on_hand = b.on_hand + w.delta, reserved = b.reserved - w.freed
-  FROM wanted w
-  WHERE b.location_id = w.location_id AND b.product_id = w.product_id AND b.lot_id = w.lot_id
+  UPDATE stock_balance b SET on_hand = l.on_hand + w.delta, reserved = l.reserved - w.freed
+  FROM wanted w JOIN locked l USING (location_id, product_id, lot_id)
+  WHERE b.location_id = l.location_id AND b.product_id = l.product_id AND b.lot_id = l.lot_id
     AND (w.delta <> 0 OR w.freed <> 0)
     AND NOT EXISTS (SELECT 1 FROM missing) AND NOT EXISTS (SELECT 1 FROM short)
 ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import text
 
 # Holds stock for order lines, all or nothing: locks the balances, decides on the locked rows, raises ``reserved`` and
-# writes the reservations; answers every shortage per product, nothing when all is held.
+# writes the reservations; answers every shortage per product, nothing when all is held. New figures are taken from the
+# locked rows: a CHECK looks at the new row before an UPDATE notices that its old row was changed while it waited.
 RESERVE = text(
     """
 WITH place AS MATERIALIZED (
@@ -20,21 +21,22 @@ wanted AS MATERIALIZED (
   SELECT product_id, sum(qty) AS qty FROM lines GROUP BY product_id
 ),
 locked AS MATERIALIZED (
-  SELECT b.product_id, b.on_hand - b.reserved AS available
+  SELECT b.location_id, b.product_id, b.lot_id, b.on_hand, b.reserved
   FROM stock_balance b JOIN place p ON b.location_id = p.id JOIN wanted w ON b.product_id = w.product_id
   WHERE b.lot_id = 0
   ORDER BY b.location_id, b.product_id, b.lot_id
   FOR NO KEY UPDATE OF b
 ),
 short AS MATERIALIZED (
-  SELECT w.product_id, w.qty AS wanted, coalesce(l.available, 0) AS available
+  SELECT w.product_id, w.qty AS wanted, coalesce(l.on_hand - l.reserved, 0) AS available
   FROM wanted w LEFT JOIN locked l USING (product_id)
-  WHERE coalesce(l.available, 0) < w.qty
+  WHERE coalesce(l.on_hand - l.reserved, 0) < w.qty
 ),
 changed AS (
-  UPDATE stock_balance b SET reserved = b.reserved + w.qty
-  FROM wanted w, place p
-  WHERE b.location_id = p.id AND b.product_id = w.product_id AND b.lot_id = 0 AND NOT EXISTS (SELECT 1 FROM short)
+  UPDATE stock_balance b SET on_hand = l.on_hand, reserved = l.reserved + w.qty
+  FROM wanted w JOIN locked l USING (product_id)
+  WHERE b.location_id = l.location_id AND b.product_id = l.product_id AND b.lot_id = l.lot_id
+    AND NOT EXISTS (SELECT 1 FROM short)
 ),
 held AS (
   INSERT INTO reservation (unit_id, location_id, product_id, lot_id, document_kind, document_id, line_id, qty,
@@ -78,13 +80,13 @@ freed AS MATERIALIZED (
   SELECT location_id, product_id, lot_id, sum(qty) AS qty FROM ended GROUP BY location_id, product_id, lot_id
 ),
 locked AS MATERIALIZED (
-  SELECT b.location_id FROM stock_balance b JOIN freed f USING (location_id, product_id, lot_id)
+  SELECT b.location_id, b.product_id, b.lot_id, b.on_hand, b.reserved, f.qty
+  FROM stock_balance b JOIN freed f USING (location_id, product_id, lot_id)
   ORDER BY b.location_id, b.product_id, b.lot_id FOR NO KEY UPDATE OF b
 ),
 changed AS (
-  UPDATE stock_balance b SET reserved = b.reserved - f.qty FROM freed f
-  WHERE b.location_id = f.location_id AND b.product_id = f.product_id AND b.lot_id = f.lot_id
-    AND (SELECT count(*) FROM locked) >= 0
+  UPDATE stock_balance b SET on_hand = l.on_hand, reserved = l.reserved - l.qty FROM locked l
+  WHERE b.location_id = l.location_id AND b.product_id = l.product_id AND b.lot_id = l.lot_id
 ),
 closed AS (
   UPDATE reservation r SET qty = 0, state = :state FROM ended e WHERE r.id = e.id
@@ -110,13 +112,13 @@ WITH freed AS MATERIALIZED (
   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'held' GROUP BY location_id, product_id, lot_id
 ),
 locked AS MATERIALIZED (
-  SELECT b.location_id FROM stock_balance b JOIN freed f USING (location_id, product_id, lot_id)
+  SELECT b.location_id, b.product_id, b.lot_id, b.on_hand, b.reserved, f.qty
+  FROM stock_balance b JOIN freed f USING (location_id, product_id, lot_id)
   ORDER BY b.location_id, b.product_id, b.lot_id FOR NO KEY UPDATE OF b
 ),
 changed AS (
-  UPDATE stock_balance b SET reserved = b.reserved - f.qty FROM freed f
-  WHERE b.location_id = f.location_id AND b.product_id = f.product_id AND b.lot_id = f.lot_id
-    AND (SELECT count(*) FROM locked) >= 0
+  UPDATE stock_balance b SET on_hand = l.on_hand, reserved = l.reserved - l.qty FROM locked l
+  WHERE b.location_id = l.location_id AND b.product_id = l.product_id AND b.lot_id = l.lot_id
 )
 UPDATE reservation SET qty = 0, state = 'expired' WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'held'
 """

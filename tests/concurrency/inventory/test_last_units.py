@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -93,7 +94,36 @@ def test_without_the_lock_and_the_constraint_the_same_clients_oversell(app, monk
 
     db.session.rollback()
     assert sum(granted) > 20
-    assert db.session.scalar(select(func.max(StockBalance.reserved))) > D(41)
+    assert db.session.scalar(select(func.sum(Reservation.qty))) > 3 * D(41)
+
+
+def test_units_freed_while_somebody_waits_for_them_are_his(app):
+    """A CHECK sees the row an UPDATE would make of the old one; the freed units must count nevertheless."""
+    net = network(products=1)
+    put_in(net.warehouses[0], {net.products[0]: D(10)}, unit_id=net.units[0])
+    place = {"warehouse_id": net.warehouses[0], "unit_id": net.units[0], "document_kind": "sales_order"}
+    reserve([ReserveLine(1, net.products[0], D(8))], document_id=1, **place)
+
+    @command.command(None)
+    def give_back_slowly():
+        service.release("sales_order", 1)
+        asked.set()
+        for _ in range(200):
+            waiting = db.session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            if waiting:
+                return
+            time.sleep(0.02)
+
+    def work(number):
+        if number == 0:
+            return give_back_slowly()
+        assert asked.wait(10)
+        return reserve([ReserveLine(2, net.products[0], D(5))], document_id=2, **place)
+
+    asked = threading.Event()
+    assert together(app, work, threads=2) == [None, None]
+    db.session.rollback()
+    assert db.session.scalar(select(StockBalance.reserved).where(StockBalance.guarded)) == D(5)
 
 
 def test_of_sixteen_clients_exactly_as_many_ship_the_last_units_as_fit(app):
