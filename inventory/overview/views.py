@@ -248,10 +248,11 @@ def _moves_spec() -> ListSpec:
         title=_l("Stock moves"),
         select=statement,
         id=StockMove.id,
-        default_sort="-posted_at",
+        default_sort="-entry",
         search=(Product.code, Product.name),
         extra={"document_id": StockMove.document_id, "document_code": StockMove.document_kind},
         columns=(
+            Column("entry", _l("Move number"), StockMove.id, "code"),
             Column("occurred_on", _l("Business date"), StockMove.occurred_on, "date", filter="date-range"),
             Column("posted_at", _l("Posted at"), StockMove.posted_at, "datetime", filter="date-range"),
             Column("book", _l("Book"), StockMove.book, filter="choice", choices=tuple(pages.BOOKS.items())),

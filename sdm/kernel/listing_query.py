@@ -247,9 +247,17 @@ def ordered(state: ListState, columns: Iterable[Column]) -> Select[Any]:
         spec.id.label("id"), *map(labelled, columns), *extra, maintain_column_froms=True
     )
     column = next(c for c in spec.columns if c.key == state.sort.lstrip("-"))
-    if state.sort.startswith("-"):
-        return statement.order_by(column.expr.desc().nulls_last(), spec.id.desc())
-    return statement.order_by(column.expr.asc().nulls_last(), spec.id.asc())
+    down = state.sort.startswith("-")
+    first = column.expr.desc() if down else column.expr.asc()
+    if not _never_null(spec, column):
+        first = first.nulls_last()
+    return statement.order_by(first, spec.id.desc() if down else spec.id.asc())
+
+
+def _never_null(spec: ListSpec, column: Column) -> bool:
+    """True for a NOT NULL column of the list's own table: without NULLS LAST its index serves the order."""
+    own = getattr(spec.id, "class_", None)
+    return own is not None and getattr(column.expr, "class_", None) is own and column.expr.nullable is False
 
 
 def rows(state: ListState) -> list[Row[Any]]:
