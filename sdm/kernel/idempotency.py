@@ -15,8 +15,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel import clock
@@ -39,6 +38,16 @@ class IdempotencyKey(Base):
     content_hash: Mapped[Code]
     answer: Mapped[Json | None]
     created_at: Mapped[Created] = mapped_column(index=True)
+
+
+_INSERT = text(
+    """
+INSERT INTO idempotency_key (key, actor, route, content_hash) VALUES (:key, :actor, :route, :content_hash)
+ON CONFLICT DO NOTHING RETURNING key
+"""
+)
+_READ = text("SELECT route, content_hash, answer FROM idempotency_key WHERE key = :key AND actor = :actor")
+_ANSWER = text("UPDATE idempotency_key SET answer = CAST(:answer AS jsonb) WHERE key = :key AND actor = :actor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +101,9 @@ def replay() -> tuple[bool, Any]:
     if pending is None:
         return False, None
     values = {"key": pending.key, "actor": _actor_key(), "route": pending.route, "content_hash": pending.content_hash}
-    done = db.session.execute(
-        insert(IdempotencyKey).values(**values).on_conflict_do_nothing().returning(IdempotencyKey.key)
-    ).first()
-    if done:
+    if db.session.execute(_INSERT, values).first():
         return False, None
-    row = db.session.execute(
-        select(IdempotencyKey.route, IdempotencyKey.content_hash, IdempotencyKey.answer).where(
-            IdempotencyKey.key == pending.key, IdempotencyKey.actor == values["actor"]
-        )
-    ).one()
+    row = db.session.execute(_READ, {"key": pending.key, "actor": values["actor"]}).one()
     if (row.route, row.content_hash) != (pending.route, pending.content_hash):
         raise InvalidInput([], code="idempotency.mismatch")
     _pending.set(None)
@@ -113,11 +115,8 @@ def remember(result: Any) -> None:
     pending = _pending.get()
     if pending is None:
         return
-    db.session.execute(
-        update(IdempotencyKey)
-        .where(IdempotencyKey.key == pending.key, IdempotencyKey.actor == _actor_key())
-        .values(answer=_encode(result))
-    )
+    answer = json.dumps(_encode(result), default=str)
+    db.session.execute(_ANSWER, {"key": pending.key, "actor": _actor_key(), "answer": answer})
 
 
 def _encode(result: Any) -> dict[str, Any]:
