@@ -81,7 +81,7 @@ def _accounts_list() -> ListSpec:
             Column("limit_until", _l("Limit until"), CreditAccount.limit_until, "date", filter="date-range", visible=False),
             Column("temporary_until", _l("Temporary until"), CreditAccount.temporary_until, "date", filter="date-range", visible=False),
         ),
-        presets=(Preset(_l("Over the limit"), "headroom=..-0.01"), Preset(_l("Nearly used up"), "used=0.8..1")),
+        presets=(Preset(_l("Over the limit"), "headroom.to=-0.01"), Preset(_l("Nearly used up"), "used.from=0.8&used.to=1")),
         buttons=(Button(_l("Propose a limit"), "credit.propose", Permission.CREDIT_LIMIT_PROPOSE),),
         empty=_l("Every dealer gets an account when it is entered."),
     )  # fmt: skip

@@ -35,7 +35,7 @@ KINDS = {
 EVENTS = {"issued": _l("Issued"), "recorded": _l("Recorded"), "posted": _l("Posted"), "reversed": _l("Reversed")}
 Counter = aliased(Unit, name="counter_unit")
 
-register_states("period", {"open": (_l("Open"), "good"), "closed": (_l("Closed"), "neutral")})
+register_states("period", {"open": (_l("Open for posting"), "good"), "closed": (_l("Closed"), "neutral")})
 nav.register(
     NavItem("money", _l("Trial balance"), "ledger.trial", Permission.LEDGER_READ, "scale", order=80),
     NavItem("money", _l("Ledger entries"), "ledger.index", Permission.LEDGER_READ, "book", order=85),
@@ -68,7 +68,7 @@ LIST = ListSpec(
     name="entries", title=_l("Ledger entries"), select=_select, id=Entry.id, default_sort="-entry", card_title="entry",
     row_endpoint="ledger.show",
     columns=(
-        Column("entry", _l("Entry"), Entry.id, "code", filter="number-range"),
+        Column("entry", _l("Ledger entry"), Entry.id, "code", filter="number-range"),
         Column("posted_on", _l("Posting date"), Entry.posted_on, "date", filter="date-range"),
         Column("period", _l("Period"), Entry.period, filter="text"),
         Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Entry.unit_id),
@@ -145,10 +145,11 @@ def trial() -> str:
     date_from, date_to = _period()
     unit_id = pages.int_arg("unit")
     values = {"from": date_from.isoformat(), "to": date_to.isoformat(), **({"unit": unit_id} if unit_id else {})}
+    dates = {"posted_on.from": date_from.isoformat(), "posted_on.to": date_to.isoformat()}
     rows = [
         {"account": account_name(row.account_code, row.name, row.name_en), "opening": row.opening, "debit": row.debit,
          "credit": row.credit, "closing": row.closing,
-         "url": url_or_none("ledger.sheet", code=row.account_code, posted_on=f"{date_from}..{date_to}", **({"unit": unit_id} if unit_id else {}))}
+         "url": url_or_none("ledger.sheet", code=row.account_code, **dates, **({"unit": unit_id} if unit_id else {}))}
         for row in queries.trial_balance(date_from, date_to, unit_id)
     ]  # fmt: skip
     totals = {key: sum(row[key] for row in rows) for key in ("opening", "debit", "credit", "closing")}
@@ -172,7 +173,7 @@ def _sheet(account: Account) -> ListSpec:
         select=lambda: _lines().where(EntryLine.account_code == account.code),
         id=EntryLine.entry_id * 100_000 + EntryLine.line_no, default_sort="-posted_on", card_title="entry",
         columns=(
-            Column("entry", _l("Entry"), EntryLine.entry_id, "code",
+            Column("entry", _l("Ledger entry"), EntryLine.entry_id, "code",
                    link=lambda row: url_or_none("ledger.show", id=row.entry)),
             Column("posted_on", _l("Posting date"), EntryLine.posted_on, "date", filter="date-range"),
             Column("kind", _l("Document"), Entry.document_kind, filter="choice", choices=tuple(KINDS.items())),

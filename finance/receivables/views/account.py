@@ -77,10 +77,11 @@ def _items_url(
     row: queries.AgeingRow, found: queries.Ageing, low: int, high: int | None, unit_id: int | None
 ) -> str | None:
     """The items behind one figure: the list of open items, filtered by who and by due date."""
-    first = (found.as_of - timedelta(days=high)).isoformat() if high else ""
-    last = (found.as_of - timedelta(days=low)).isoformat()
+    due = {"due_on.to": (found.as_of - timedelta(days=low)).isoformat()}
+    if high:
+        due["due_on.from"] = (found.as_of - timedelta(days=high)).isoformat()
     who: dict[str, Any] = {"unit": row.id} if found.by == "unit" else {"payer": row.id, "unit": unit_id}
-    return url_or_none("receivables.items", due_on=f"{first}..{last}", side="debit", **who)
+    return url_or_none("receivables.items", side="debit", **due, **who)
 
 
 # --- open items -------------------------------------------------------------------------------------------------------
@@ -117,12 +118,12 @@ def _items_list() -> ListSpec:
             Column("due_on", _l("Due date"), OpenItem.due_on, "date", filter="date-range"),
             Column("overdue", _l("Days overdue"), _overdue_days(), "integer", sortable=False),
             Column("amount", _l("Amount"), OpenItem.amount, "amount", filter="number-range"),
-            Column("open_amount", _l("Open"), OpenItem.open_amount, "amount", filter="number-range", total=True),
+            Column("open_amount", _l("Open amount"), OpenItem.open_amount, "amount", filter="number-range", total=True),
             Column("side", _l("Side"), side, filter="choice", filter_expr=_side(), visible=False, sortable=False,
                    choices=(("debit", _l("owed to us")), ("credit", _l("owed to the dealer")))),
         ),
         extra={"document_kind": OpenItem.document_kind, "document_id": OpenItem.document_id, "payer_id": OpenItem.payer_id},
-        presets=(Preset(_l("Overdue"), f"due_on=..{(clock.today() - timedelta(days=1)).isoformat()}&side=debit"),
+        presets=(Preset(_l("Overdue"), f"due_on.to={(clock.today() - timedelta(days=1)).isoformat()}&side=debit"),
                  Preset(_l("Not allocated"), "side=credit")),
         empty=_l("Nothing is open: every invoice is settled."),
     )  # fmt: skip

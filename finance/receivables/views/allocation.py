@@ -125,13 +125,18 @@ def _board(payer: Dealer, by: str) -> dict[str, Any]:
         for m in plan
         if m.debit_item_id in rows and m.credit_item_id in rows
     ][:SHOWN]
+    debits = [rows[row.id] for row in known if row.open_amount > 0]
+    credits = [rows[row.id] for row in known if row.open_amount < 0]
     return {
         "payer": payer, "by": by, "proposals": proposals, "today": clock.today(),
-        "debits": [rows[row.id] for row in known if row.open_amount > 0],
-        "credits": [rows[row.id] for row in known if row.open_amount < 0],
+        "debit_choices": _choices(debits), "credit_choices": _choices(credits), "debits": debits, "credits": credits,
         "owed": sum((row.open_amount for row in known if row.open_amount > 0), Decimal(0)),
         "paid": -sum((row.open_amount for row in known if row.open_amount < 0), Decimal(0)),
     }  # fmt: skip
+
+
+def _choices(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    return [(row["id"], f"{row['number']} {row['open']:,.2f}") for row in rows]
 
 
 def _row(row: OpenItem) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from inventory.shipments.models import Shipment, ShipmentLine
 from inventory.stock.pages import product_names
 from sdm.kernel import clock
 from sdm.kernel.db import db
-from sdm.kernel.errors import FieldError, InvalidInput
+from sdm.kernel.errors import FieldError, InvalidInput, SdmError
 from sdm.kernel.frame import NavItem, may, nav, register_states, url_or_none
-from sdm.kernel.i18n import _, _l
-from sdm.kernel.listing import BulkAction, Button, Column, ListSpec, Preset, render_list
+from sdm.kernel.i18n import _, _l, error_text
+from sdm.kernel.listing import BulkAction, Button, Column, ListSpec, Outcome, Preset, render_list
 from sdm.kernel.permissions import Permission
 from sdm.kernel.web import errors_of, flash, page, render_422, see_other, view
 
@@ -164,11 +164,17 @@ def to_bill() -> AnyResponse | str:
     return render_list(_to_bill_list())
 
 
-def _combine(shipment_ids: list[int]) -> AnyResponse:
-    def done(refs: Any) -> str:
-        return _("Drafted: %(numbers)s", numbers=", ".join(ref.number for ref in refs))
-
-    return pages.act(lambda: service.apply_deliveries(shipment_ids[:1000]), done, "invoices.index", state="drafted")
+def _combine(shipment_ids: list[int]) -> str:
+    """Drafts for the chosen deliveries together, one per payer; answered with the report of bulk actions."""
+    spec = _to_bill_list()
+    try:
+        refs = service.apply_deliveries(shipment_ids[:1000])
+        outcomes = [Outcome(ref.id, True, ref.number) for ref in refs]
+    except SdmError as error:
+        db.session.rollback()
+        outcomes = [Outcome(key, False, error_text(error)) for key in shipment_ids[:1]]
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    return page("list/report.html", action=spec.actions[0], outcomes=outcomes, failed=failed, spec=spec)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -410,7 +416,7 @@ def _margin_list() -> ListSpec:
             Column("margin", _l("Gross margin"), margin, "amount", total=True, filter="number-range"),
             Column("rate", _l("Margin rate"), margin / func.nullif(InvoiceLine.net, 0), "percent", sortable=False),
         ),
-        extra={"invoice_id": Invoice.id}, presets=(Preset(_l("Sold at a loss"), "margin=..-0.01"),),
+        extra={"invoice_id": Invoice.id}, presets=(Preset(_l("Sold at a loss"), "margin.to=-0.01"),),
         empty=_l("Nothing is invoiced yet."),
     )  # fmt: skip
 

@@ -81,7 +81,7 @@ def _list() -> ListSpec:
             Column("state", _l("State"), Receipt.state, "state", states="receipt", filter="choice"),
             Column("note", _l("Note"), Receipt.note, visible=False),
         ),
-        presets=(Preset(_l("Not fully allocated"), "unallocated=0.01.."),),
+        presets=(Preset(_l("Not fully allocated"), "unallocated.from=0.01"),),
         buttons=(Button(_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER),),
         empty=_l("Enter the money that dealers have paid."),
         empty_button=Button(_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER),
