@@ -14,7 +14,7 @@ import psycopg
 DEALERS = 400
 PRODUCTS = 600
 BRANCHES = 10
-TOKEN = "sdm_bench-token-of-a-throw-away-database-xx"  # noqa: S105 - lives in a throw-away database
+TOKEN = "sdm_bench-token-of-a-throw-away-database-xx"
 
 MASTERS = f"""
 INSERT INTO legal_entity (code, name) VALUES ('LE', 'Bench company');

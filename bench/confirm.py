@@ -1,4 +1,4 @@
-"""Confirming an order of five lines over HTTP: share of the floor, CPU per order, percentiles, flatness over history."""
+"""Confirming an order of five lines over HTTP: share of the floor, CPU per order, percentiles, long history."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def orders(
     here: company.Company, count: int, seed: int, path: str, headers: dict[str, str], *, product: bool
 ) -> list[dict[str, Any]]:
     """Requests for random dealers and products; deterministic per seed."""
-    rng = random.Random(seed)  # noqa: S311 - a load, no secret
+    rng = random.Random(seed)
     requests = []
     for _ in range(count):
         dealer_id, warehouse_id = rng.choice(here.dealers)
@@ -65,7 +65,9 @@ def _buffers(connection: Any) -> int:
     )
 
 
-def against_floor(site: Site, report: Report, database: str, headers: dict[str, str], count: int, rounds: int = 3) -> None:
+def against_floor(
+    site: Site, report: Report, database: str, headers: dict[str, str], count: int, rounds: int = 3
+) -> None:
     """Product and floor in turn; medians of the rounds."""
     with site.connect(database) as connection:
         here = company.read(connection)
@@ -74,7 +76,7 @@ def against_floor(site: Site, report: Report, database: str, headers: dict[str, 
         for side, found in (("floor", floors), ("product", products)):
             server = site.serve_floor(database) if side == "floor" else site.serve_product(database)
             path = "/orders" if side == "floor" else "/api/v1/orders"
-            make = dict(path=path, headers=headers, product=side == "product")
+            make: dict[str, Any] = {"path": path, "headers": headers, "product": side == "product"}
             measure(site, server, database, orders(here, 200, 1000 + round_, **make), 8)
             found.append(measure(site, server, database, orders(here, count, 2000 + round_, **make), 8))
             site.stop(server)
@@ -99,18 +101,21 @@ def _lines(report: Report, products: list[Measured], floors: list[Measured]) -> 
     )  # fmt: skip
 
 
-def flat(site: Site, report: Report, small: str, large: str, headers: dict[str, str], count: int, rounds: int = 5) -> None:
+def flat(
+    site: Site, report: Report, databases: tuple[str, str], headers: dict[str, str], count: int, rounds: int = 5
+) -> None:
     """The same load on a short and on a long history, interleaved; medians."""
-    found: dict[str, list[Measured]] = {small: [], large: []}
+    found: dict[str, list[Measured]] = {database: [] for database in databases}
     for round_ in range(rounds):
-        for database in (small, large):
+        for database in databases:
             with site.connect(database) as connection:
                 here = company.read(connection)
             server = site.serve_product(database)
-            make = dict(path="/api/v1/orders", headers=headers, product=True)
+            make: dict[str, Any] = {"path": "/api/v1/orders", "headers": headers, "product": True}
             measure(site, server, database, orders(here, 200, 3000 + round_, **make), 4)
             found[database].append(measure(site, server, database, orders(here, count, 4000 + round_, **make), 4))
             site.stop(server)
+    small, large = databases
     for name, key, bound in (("buffers", lambda m: m.buffers, 1.10), ("CPU ms", lambda m: m.cpu_ms, 1.25)):
-        values = {database: statistics.median(key(one) for one in found[database]) for database in found}
+        values = {database: statistics.median(key(one) for one in found[database]) for database in databases}
         report.add(f"flat: {name} per order at long history", values[large], name, floor=values[small], at_most=bound)

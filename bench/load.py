@@ -44,7 +44,7 @@ def run(port: int, requests: Sequence[dict[str, Any]], connections: int, expect:
         spec.write_text(
             json.dumps({"port": port, "requests": list(requests), "connections": connections, "expect": list(expect)})
         )
-        done = subprocess.run(  # noqa: S603 - our own module
+        done = subprocess.run(
             [sys.executable, "-m", "bench.load", str(spec)], capture_output=True, text=True, check=True
         )
     return Outcome(**json.loads(done.stdout))

@@ -89,7 +89,7 @@ class Site:
 
     def _start(self, arguments: list[str], environ: dict[str, str], path: str) -> subprocess.Popen[bytes]:
         log = (self.home / "servers.log").open("ab")
-        server = subprocess.Popen(arguments, env=environ, stdout=log, stderr=log)  # noqa: S603
+        server = subprocess.Popen(arguments, env=environ, stdout=log, stderr=log)
         self.servers.append(server)
         until = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < until and server.poll() is None:
@@ -146,7 +146,9 @@ def grant_everything(site: Site, database: str) -> dict[str, str]:
         user = User(login="bench", name="Bench", unit_id=unit_id)
         db.session.add(user)
         db.session.flush()
-        db.session.add_all(UserRole(user_id=user.id, role_id=role.id, unit_id=unit_id) for role in db.session.query(Role))
+        db.session.add_all(
+            UserRole(user_id=user.id, role_id=role.id, unit_id=unit_id) for role in db.session.query(Role)
+        )
         permissions = [str(permission) for permission in Permission]
         hashed = token_hash(company.TOKEN)
         db.session.add(ApiToken(user_id=user.id, name="bench", token_hash=hashed, permissions=permissions))
@@ -155,4 +157,21 @@ def grant_everything(site: Site, database: str) -> dict[str, str]:
         make()
         db.session.remove()
         db.engine.dispose()
-    return {"Authorization": f"Bearer {company.TOKEN}", "Content-Type": "application/json", "Accept": "application/json"}
+    return {
+        "Authorization": f"Bearer {company.TOKEN}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }
+
+
+def session_cookie(connection: psycopg.Connection[Any]) -> str:
+    """A browser session of the bench user, as a Cookie header."""
+    from sdm.auth.identity import cookie_name
+    from sdm.auth.service.sessions import token_hash
+
+    connection.execute(
+        "INSERT INTO user_session (token_hash, user_id, expires_at) "
+        "SELECT %s, id, now() + interval '1 day' FROM app_user WHERE login = 'bench'",
+        [token_hash(company.TOKEN)],
+    )
+    return f"{cookie_name(False)}={company.TOKEN}"
