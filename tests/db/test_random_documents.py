@@ -66,7 +66,7 @@ CORRUPTIONS = {
     "an open amount differs": "UPDATE open_item SET open_amount = amount - sign(amount) WHERE open_amount = amount",
     "an order line's counters": "UPDATE sales_order_line SET shipped_qty = shipped_qty + 1 WHERE cancelled_qty + shipped_qty < qty",
     "billed quantities": "UPDATE shipment_line SET invoiced_qty = 0 WHERE invoiced_qty > 0",
-    "a gapless series": "UPDATE receipt SET legal_number = left(legal_number, -1) || '9'",
+    "a gapless series": "UPDATE receipt SET legal_number = legal_number || '7'",
     "a carrying value": "UPDATE stock_value SET value = value + 1",
     "a dealer's goods": "UPDATE stock_bucket SET remaining_qty = 0 WHERE remaining_qty > 0",
     "held without a hold": "UPDATE sales_order SET state = 'held' WHERE state = 'confirmed'",
