@@ -41,6 +41,7 @@ describe(
         "deputy.self": N_("Nobody can stand in for himself; choose another person"),
         "deputy.dates": N_("The last day lies before the first one"),
         "parameter.company_only": N_("This parameter has one value for the company; leave the unit empty"),
+        "input.currency": N_("%(value)s is no currency; use its three letters, such as CNY"),
         "input.code": N_("%(value)s is no code; use up to 64 letters, digits, hyphens, dots or underscores"),
     }
 )
