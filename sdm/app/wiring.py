@@ -60,6 +60,9 @@ BLUEPRINTS: list[str] = [
     "finance.receivables.views:receivables",
     "finance.credit.views:blueprint",
     "finance.ledger.views:blueprint",
+    "sdm.cockpit.views:home",
+    "sdm.cockpit.views:search",
+    "sdm.cockpit.dealer_tabs:blueprint",
 ]
 API_BLUEPRINTS: list[str] = [
     "sdm.kernel.api:docs",

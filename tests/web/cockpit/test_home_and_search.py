@@ -1,0 +1,146 @@
+"""Work places by role, the search, and the tabs of the dealer's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from branches.orders import service
+from finance.receivables import service as receivables
+from sdm.cockpit import tiles
+from sdm.kernel import clock
+from sdm.kernel.actor import system_actor, use_actor
+from sdm.kernel.db import db
+from tests.factories import auth
+from tests.factories.orders import Shop, clerk, shop, signed
+
+
+@pytest.fixture(autouse=True)
+def looking_on() -> Iterator[None]:
+    with use_actor(system_actor("test")):
+        yield
+
+
+@pytest.fixture
+def made(session) -> Shop:
+    return shop(limit="2000")
+
+
+def get(client: FlaskClient, path: str, status: int = 200) -> str:
+    with use_actor(None):
+        answer = client.get(path)
+    assert answer.status_code == status, answer.get_data(as_text=True)[:3000]
+    return answer.get_data(as_text=True)
+
+
+def busy_day(made: Shop) -> None:
+    """Something in every corner: a held order, a picked, a sent, a signed and a billed one, money received."""
+    with use_actor(clerk(made.branch)):
+        _order, shipment = signed(made, (0, 10))
+        draft = receivables.apply_deliveries([shipment.id])[0]
+        receivables.submit(draft.id)
+        made.submit((0, 500))
+        service.pick(made.submit((0, 1)).id)
+        service.quote(made.order((0, 1)))
+    with use_actor(clerk(user_id=900)):
+        receivables.approve_and_issue(draft.id)
+        receivables.record_receipt(receivables.ReceiptInput(made.dealer.id, Decimal(300), clock.today()))
+
+
+@pytest.mark.parametrize("role", ["clerk", "storekeeper", "branch_manager", "finance", "executive", "administrator"])
+def test_every_role_has_its_first_page_with_at_most_nine_tiles_that_open_their_lists(client, made, role):
+    busy_day(made)
+    user = auth.user(role, made.branch)
+    auth.signed_in(client, user)
+    text = get(client, "/")
+
+    with client.application.test_request_context(), auth.acting(user=user):
+        found = tiles.of_place(role)
+    assert 3 <= len(found) <= 9
+    assert text.count('<section class="tile') == len(found)
+    for tile in found:
+        assert tile["url"], tile["label"]
+        get(client, tile["url"])
+
+
+def test_the_executives_figures_are_those_of_the_ledger(client, made):
+    busy_day(made)
+    user = auth.user("executive", made.branch)
+    with client.application.test_request_context(), auth.acting(user=user):
+        found = {str(tile["label"]): tile for tile in tiles.of_place("executive")}
+
+    shown = [str(tile["figure"]) for tile in found.values()]
+    assert shown[0] == "0.09"  # 884.96 net of VAT
+    assert shown[1] == "0.03"
+    assert shown[2] == "0.07"
+
+
+def test_the_first_page_needs_few_statements(client, made):
+    busy_day(made)
+    auth.signed_in(client, auth.user("executive", made.branch))
+    get(client, "/")
+    seen: list[str] = []
+    listen = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", listen)
+    get(client, "/")
+    event.remove(db.engine, "before_cursor_execute", listen)
+
+    assert len([s for s in seen if not s.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]) <= 20, seen
+
+
+
+def quick(client: FlaskClient, text: str) -> list[str]:
+    with use_actor(None):
+        reply = client.get("/search/quick", query_string={"q": text})
+    assert reply.status_code == 200, reply.get_data(as_text=True)[:1500]
+    answer = reply.get_json()
+    return [hit["label"] for group in answer["groups"] for hit in group["hits"]]
+
+
+def test_search_finds_documents_dealers_and_products_by_part_of_number_name_and_initials(client, made):
+    with use_actor(clerk(made.branch)):
+        order = made.submit((0, 1))
+    auth.signed_in(client, auth.user("clerk", made.branch))
+    digits = order.number.removeprefix("SO").lstrip("0")
+
+    assert order.number in quick(client, order.number)
+    assert order.number in quick(client, order.number.lower())
+    assert order.number in quick(client, digits)
+    assert order.number in quick(client, f"so{digits}")
+    assert made.dealer.name in quick(client, made.dealer.name[:2])
+    assert made.dealer.name in quick(client, made.dealer.code[-3:])
+    assert "冰箱0" in quick(client, "bx")
+    assert "冰箱0" in get(client, "/search/?q=冰箱")
+
+
+def test_search_shows_nothing_of_another_branch(client, made):
+    other = shop()
+    with use_actor(clerk(made.branch)):
+        order = made.submit((0, 1))
+    auth.signed_in(client, auth.user("clerk", other.branch))
+
+    assert order.number not in quick(client, order.number)
+    assert made.dealer.name not in quick(client, made.dealer.name)
+
+
+@pytest.mark.parametrize("text", ["", "%", "_", "\\", "'", "a" * 500, "<script>", "1" * 40, "SO-", "９９"])
+def test_search_takes_any_text(client, made, text):
+    auth.signed_in(client, auth.user("clerk", made.branch))
+
+    quick(client, text)
+
+
+def test_the_dealers_page_shows_orders_deliveries_stock_receivable_and_exposure(client, made):
+    busy_day(made)
+    auth.signed_in(client, auth.user("branch_manager", made.branch))
+    text = get(client, f"/dealers/{made.dealer.id}")
+    for tab in ("orders", "deliveries", "stock", "receivable", "exposure"):
+        assert f"/dealers/{made.dealer.id}/tabs/{tab}" in text
+        get(client, f"/dealers/{made.dealer.id}/tabs/{tab}")
+    auth.signed_in(client, auth.user("branch_manager", shop().branch))
+    for tab in ("orders", "deliveries", "stock", "receivable", "exposure"):
+        get(client, f"/dealers/{made.dealer.id}/tabs/{tab}", 404)
