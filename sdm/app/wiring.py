@@ -77,6 +77,10 @@ API_BLUEPRINTS: list[str] = [
     "branches.orders.api:orders",
     "branches.orders.api:returns",
     "branches.orders.api:quotations",
+    "finance.receivables.api:invoices",
+    "finance.receivables.api:receipts",
+    "finance.receivables.api:receivables",
+    "finance.credit.api:blueprint",
 ]
 
 # click commands or groups below `sdm`.
