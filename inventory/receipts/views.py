@@ -237,7 +237,8 @@ def _config(lines: list[dict[str, Any]], receipt: GoodsReceipt | None) -> dict[s
              "pick": url_or_none("pick.product"), "width": 320},
             {"key": "qty", "label": _("Quantity"), "type": "quantity", "edit": True, "required": True, "default": "1",
              "width": 110},
-            {"key": "unit", "label": _("Unit"), "type": "text", "width": 80, "phone": False},
+{"key": "unit", "label": _("Unit"), "type": "text", "edit": True, "width": 90},
+            {"key": "base_qty", "label": _("In base units"), "type": "text", "width": 120, "phone": False},
             {"key": "unit_cost", "label": _("Cost per unit, net"), "type": "price", "edit": True, "width": 140},
             {"key": "cost", "label": _("Cost"), "type": "amount", "width": 130},
         ],
@@ -270,7 +271,7 @@ def quote() -> Response:
     body = _body()
     lines = grid.read_lines(body.get("lines") or [])
     filled = [line for line in lines if not line.empty]
-    qty = sum(line.qty for line in filled if line.qty is not None)
+    qty = sum(line.base_qty for line in filled)
     facts = [
         {"label": _("Lines"), "value": str(len(filled))},
         {"label": _("Quantity"), "value": f"{qty:,f}".rstrip("0").rstrip(".") if qty else "0"},

@@ -128,7 +128,7 @@ function status(text, waiting) {
 }
 
 function scan(event, model, config) {
-  if (event.key !== "Enter" || event.isComposing) return;
+  if (event.key !== "Enter" || event.isComposing || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const code = event.target.value.trim();
   event.target.value = "";

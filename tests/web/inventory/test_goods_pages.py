@@ -70,13 +70,25 @@ def test_scanning_a_box_receives_all_its_units(net, client):
     db.session.add(Barcode(code="6901234567892", product_id=net.products[0], pack_id=pack.id))
     db.session.flush()
 
-    answer = client.post(
-        "/goods-receipts/quote", json={"lines": [{"key": "k", "product": {"text": "6901234567892"}, "qty": "2"}]}
-    )
-
-    line = answer.json["lines"]["k"]
+    scanned = {"key": "k", "product": {"text": "6901234567892"}, "qty": "2"}
+    line = client.post("/goods-receipts/quote", json={"lines": [scanned]}).json["lines"]["k"]
     assert line["errors"] == {}
-    assert (line["values"]["product"]["id"], line["values"]["qty"]) == (net.products[0], "24")
+    assert (line["values"]["product"]["id"], line["values"]["unit"]) == (net.products[0], "箱")
+    assert line["values"]["base_qty"].startswith("24 ")
+
+    again = {**scanned, **line["values"], "qty": "3"}
+    client.post("/goods-receipts/submit", json=grid(net, [again]))
+
+    assert queries.availability(net.warehouses[0], [net.products[0]])[net.products[0]].on_hand == D(36)
+
+
+def test_an_unknown_unit_is_refused_with_the_known_ones(net, client):
+    line = {"key": "k", "product": {"id": net.products[0]}, "qty": "2", "unit": "车"}
+
+    told = client.post("/goods-receipts/quote", json={"lines": [line]}).json["lines"]["k"]
+
+    assert list(told["errors"]) == ["unit"]
+    assert "台" in told["errors"]["unit"]
 
 
 def test_every_fault_of_the_grid_names_its_cell(net, client):
