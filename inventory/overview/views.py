@@ -233,6 +233,7 @@ def card() -> str:
 
 def _moves_spec() -> ListSpec:
     source, target = aliased(Location), aliased(Location)
+    places = tuple(pages.PLACES.items())
 
     def statement() -> Select[Any]:
         return (
@@ -259,8 +260,8 @@ def _moves_spec() -> ListSpec:
             Column("reason", _l("Reason"), StockMove.reason, filter="choice", choices=tuple(pages.REASONS.items())),
             Column("code", _l("Code"), Product.code, "code", filter="text"),
             Column("product", _l("Product"), Product.name, filter="picker", picker="product", filter_expr=Product.id),
-            Column("from", _l("From"), _place_name(source)),
-            Column("to", _l("To"), _place_name(target)),
+            Column("from", _l("From"), _place_name(source), filter="choice", filter_expr=source.kind, choices=places),
+            Column("to", _l("To"), _place_name(target), filter="choice", filter_expr=target.kind, choices=places),
             Column("qty", _l("Quantity"), StockMove.qty, "quantity", filter="number-range"),
             Column(
                 "document",
@@ -396,6 +397,9 @@ def _parts(shown: queries.BridgePage, product_id: int | None) -> list[dict[str, 
     urls = {
         "warehouse": url_or_none("stock.index", unit=unit, **product),
         "transit": url_or_none("shipments.in_transit", unit=unit),
+        "claims": url_or_none("stock.moves", to="claims", **product),
+        "delivered": url_or_none("invoices.to_bill", unit=unit),
+        "consigned": url_or_none("channel.index", unit=unit, ownership="consigned", **product),
     }
     return [
         {"label": label, "qty": shown.total.parts[name], "url": urls.get(name)}

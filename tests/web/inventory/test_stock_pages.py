@@ -63,6 +63,7 @@ def test_every_page_of_stock_opens(net, client):
         f"/stock/card?warehouse_id={warehouse}&product_id={product}",
         "/stock/moves",
         "/stock/moves?book=f",
+        "/stock/moves?to=claims",
         "/stock/placed",
         "/stock/bridge",
         f"/stock/bridge?unit_id={net.units[0]}&product_id={product}",
