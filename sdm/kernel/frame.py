@@ -68,6 +68,10 @@ class Navigation:
                 raise ValueError(f"no such navigation group: {item.group}")
             self._items[(item.group, item.endpoint, tuple(sorted(item.values.items())))] = item
 
+    def has(self, endpoint: str | None) -> bool:
+        """Whether an endpoint has an entry of its own."""
+        return any(item.endpoint == endpoint for item in self._items.values())
+
     def visible(self) -> list[tuple[str, list[NavLink]]]:
         """Groups with the entries the actor may use and whose pages exist, in order."""
         groups: list[tuple[str, list[NavLink]]] = []
@@ -94,6 +98,8 @@ def _is_current(item: NavItem, url: str) -> bool:
     """True for the page itself and for the other pages of its view module."""
     if request.path == url.partition("?")[0]:
         return not item.values or request.full_path.startswith(url)
+    if nav.has(request.endpoint):
+        return False
     blueprint = item.endpoint.rpartition(".")[0]
     return bool(blueprint) and request.blueprint == blueprint and request.path.startswith(url.rstrip("/") + "/")
 
