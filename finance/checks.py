@@ -30,27 +30,33 @@ CHECKS = (
     Check("Inter-unit lines net to zero per pair", "ledger.inter_unit", offenders(ask.INTER_UNIT)),
     Check("The trial balance of every unit is zero", "ledger.trial_balance", offenders(ask.TRIAL_BALANCE)),
     Check(
-        "Inventory in the ledger is what goods carry", "ledger.inventory",
+        "Inventory in the ledger is what goods carry",
+        "ledger.inventory",
         offenders(ask.INVENTORY, inventory=accounts.INVENTORY),
     ),
     Check(
-        "The receivable account is the sum of open items as posted", "receivables.control",
+        "The receivable account is the sum of open items as posted",
+        "receivables.control",
         offenders(ask.CONTROL, receivable=accounts.RECEIVABLE),
     ),
     Check("What is open is the amount less allocations", "receivables.open_amounts", offenders(ask.OPEN_AMOUNTS)),
     Check("Exposure from items and receipts is what is open", "credit.items", offenders(ask.BUCKETS)),
     Check("Invoice and receipt numbers have no gaps", "receivables.numbers", offenders(ask.NUMBERS)),
     Check(
-        "Every issued invoice has one entry, one open item, one number", "receivables.invoices",
+        "Every issued invoice has one entry, one open item, one number",
+        "receivables.invoices",
         offenders(ask.INVOICES_POSTED),
     ),
-    Check("Every invoice is posted with its amounts", "receivables.entries", offenders(ask.INVOICE_ENTRIES, **_INVOICE)),
+    Check(
+        "Every invoice is posted with its amounts", "receivables.entries", offenders(ask.INVOICE_ENTRIES, **_INVOICE)
+    ),
     Check("Every invoice is the sum of its lines", "receivables.lines", offenders(ask.INVOICE_SUMS)),
     Check("Every receipt has its entry and open item", "receivables.receipts", offenders(ask.RECEIPTS_POSTED)),
     Check(
-        "Every posted adjustment has its entry and open item", "receivables.adjustments",
+        "Every posted adjustment has its entry and open item",
+        "receivables.adjustments",
         offenders(ask.ADJUSTMENTS_POSTED),
     ),
     Check("What is billed of deliveries is what invoices say", "receivables.billed", offenders(ask.BILLED)),
     Check("What is credited is what red lines say", "receivables.credited", offenders(ask.CREDITED)),
-)  # fmt: skip
+)

@@ -23,7 +23,7 @@ def dealer_created(dealer_id: int, unit_id: int) -> None:
 
 def dealer_moved(dealer_id: int, unit_id: int) -> None:
     """The account follows the dealer to another branch."""
-    table = CreditAccount.__table__
+    table: Any = CreditAccount.__table__
     db.session.execute(update(table).where(table.c.payer_id == dealer_id).values(unit_id=unit_id))
 
 
@@ -31,8 +31,10 @@ def dealer_obstacles(dealer_id: int) -> list[Any]:
     """Why a dealer cannot be merged away: open money."""
     reasons: list[Any] = []
     with whole_network("open business of a dealer that is merged away"):
-        items = select(func.count()).select_from(OpenItem).where(
-            (OpenItem.payer_id == dealer_id) | (OpenItem.dealer_id == dealer_id), OpenItem.open_amount != 0
+        items = (
+            select(func.count())
+            .select_from(OpenItem)
+            .where((OpenItem.payer_id == dealer_id) | (OpenItem.dealer_id == dealer_id), OpenItem.open_amount != 0)
         )
         if db.session.execute(items).scalar_one():
             reasons.append(N_("open items"))
@@ -45,5 +47,3 @@ def dealer_obstacles(dealer_id: int) -> list[Any]:
         if db.session.execute(drafts.limit(1)).first() or db.session.execute(asked.limit(1)).first():
             reasons.append(N_("applications under way"))
     return reasons
-
-

@@ -15,13 +15,16 @@ DOCUMENT_KINDS = (
     DocumentKind("invoice", Invoice, "invoices.show", Permission.INVOICE_READ, "Invoice"),
     DocumentKind("receipt", Receipt, "receipts.show", Permission.RECEIPT_READ, "Receipt"),
     DocumentKind(
-        "receivable_adjustment", ReceivableAdjustment, "receivables.adjustment", Permission.RECEIVABLE_READ,
+        "receivable_adjustment",
+        ReceivableAdjustment,
+        "receivables.adjustment",
+        Permission.RECEIVABLE_READ,
         "Receivable adjustment",
     ),
     DocumentKind(
         "credit_limit_change", CreditLimitChange, "credit.change", Permission.CREDIT_READ, "Credit limit change"
     ),
-)  # fmt: skip
+)
 
 _DECISIONS = (
     Result("approve", _l("Approve"), "primary"),
@@ -30,27 +33,42 @@ _DECISIONS = (
 
 CASE_KINDS = (
     CaseKind(
-        "invoice_application", _l("Invoice application"),
+        "invoice_application",
+        _l("Invoice application"),
         (Result("approve", _l("Approve and issue"), "primary"), _DECISIONS[1]),
-        billing.on_case, Permission.INVOICE_APPROVE,
+        billing.on_case,
+        Permission.INVOICE_APPROVE,
         {
-            "number": Figure(_l("Application")), "gross": Figure(_l("Amount"), "amount"),
+            "number": Figure(_l("Application")),
+            "gross": Figure(_l("Amount"), "amount"),
             "percent": Figure(_l("Receivable in percent of the limit"), "integer"),
-            "limit": Figure(_l("Credit limit"), "amount"), "warnings": Figure(_l("Warnings")),
+            "limit": Figure(_l("Credit limit"), "amount"),
+            "warnings": Figure(_l("Warnings")),
         },
     ),
     CaseKind(
-        "credit_limit", _l("Credit limit change"), _DECISIONS, credit.on_case, Permission.CREDIT_LIMIT_APPROVE,
+        "credit_limit",
+        _l("Credit limit change"),
+        _DECISIONS,
+        credit.on_case,
+        Permission.CREDIT_LIMIT_APPROVE,
         {
-            "old": Figure(_l("Present limit"), "amount"), "new": Figure(_l("Proposed limit"), "amount"),
-            "until": Figure(_l("Valid until"), "date"), "reason": Figure(_l("Reason")),
+            "old": Figure(_l("Present limit"), "amount"),
+            "new": Figure(_l("Proposed limit"), "amount"),
+            "until": Figure(_l("Valid until"), "date"),
+            "reason": Figure(_l("Reason")),
         },
     ),
     CaseKind(
-        "receivable_adjustment", _l("Receivable adjustment"), _DECISIONS, adjustments.on_case,
+        "receivable_adjustment",
+        _l("Receivable adjustment"),
+        _DECISIONS,
+        adjustments.on_case,
         Permission.ADJUSTMENT_APPROVE,
         {
-            "number": Figure(_l("Number")), "amount": Figure(_l("Amount"), "amount"), "reason": Figure(_l("Reason")),
+            "number": Figure(_l("Number")),
+            "amount": Figure(_l("Amount"), "amount"),
+            "reason": Figure(_l("Reason")),
         },
     ),
-)  # fmt: skip
+)

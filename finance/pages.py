@@ -18,8 +18,17 @@ from sdm.kernel.i18n import _l, error_text
 from sdm.kernel.web import flash, see_other
 
 __all__ = [
-    "ACTIONS", "act", "amount_of", "chain", "date_arg", "date_of", "history", "int_arg", "text_of", "version",
-]  # fmt: skip
+    "ACTIONS",
+    "act",
+    "amount_of",
+    "chain",
+    "date_arg",
+    "date_of",
+    "history",
+    "int_arg",
+    "text_of",
+    "version",
+]
 
 ACTIONS: dict[str, Any] = {
     "draft": _l("Drafted"),

@@ -111,14 +111,20 @@ def export_limits() -> Iterable[Mapping[str, Any]]:
     )
     for account, code, name in db.session.execute(statement):
         yield {
-            "dealer": code, "name": name, "limit": account.limit_amount, "limit_until": account.limit_until,
-            "temporary": account.temporary_amount, "temporary_until": account.temporary_until,
-        }  # fmt: skip
+            "dealer": code,
+            "name": name,
+            "limit": account.limit_amount,
+            "limit_until": account.limit_until,
+            "temporary": account.temporary_amount,
+            "temporary_until": account.temporary_until,
+        }
 
 
 SHEETS = (
     ImportSheet(
-        "credit_limits", _l("Credit limits"), Permission.CREDIT_LIMIT_APPROVE,
+        "credit_limits",
+        _l("Credit limits"),
+        Permission.CREDIT_LIMIT_APPROVE,
         (
             Column("dealer", _l("Dealer code"), "code", required=True),
             Column("name", _l("Dealer name"), help=_l("For orientation only")),
@@ -127,10 +133,16 @@ SHEETS = (
             Column("temporary", _l("Temporary limit"), "amount"),
             Column("temporary_until", _l("Temporary until"), "date"),
         ),
-        ("dealer",), check_limits, apply_limits, export_limits, order=60,
+        ("dealer",),
+        check_limits,
+        apply_limits,
+        export_limits,
+        order=60,
     ),
     ImportSheet(
-        "opening_receivables", _l("Opening receivables"), Permission.IMPORT_RUN,
+        "opening_receivables",
+        _l("Opening receivables"),
+        Permission.IMPORT_RUN,
         (
             Column("dealer", _l("Dealer code"), "code", required=True),
             Column("number", _l("Document number"), "code", required=True, max_length=64),
@@ -138,6 +150,10 @@ SHEETS = (
             Column("due_on", _l("Due date"), "date"),
             Column("amount", _l("Amount"), "amount", required=True, help=_l("Negative: a prepayment of the dealer")),
         ),
-        ("dealer", "number"), check_opening, apply_opening, export_opening, order=90,
+        ("dealer", "number"),
+        check_opening,
+        apply_opening,
+        export_opening,
+        order=90,
     ),
-)  # fmt: skip
+)

@@ -69,7 +69,8 @@ ORDER BY i.id LIMIT 50
 )
 BUCKETS = text(
     """
-SELECT coalesce(c.payer_id, i.payer_id) AS payer, c.items, i.items AS open_items, c.receipts, i.receipts AS open_receipts
+SELECT coalesce(c.payer_id, i.payer_id) AS payer, c.items, i.items AS open_items, c.receipts,
+       i.receipts AS open_receipts
 FROM credit_account c FULL JOIN (
   SELECT payer_id, coalesce(sum(open_amount) FILTER (WHERE kind <> 'receipt'), 0) AS items,
          coalesce(-sum(open_amount) FILTER (WHERE kind = 'receipt' AND counted), 0) AS receipts
@@ -113,7 +114,8 @@ ORDER BY v.id LIMIT 50
 )
 INVOICE_ENTRIES = text(
     """
-SELECT v.id AS invoice, v.number, v.net, v.vat, v.cost, -e.revenue AS revenue, -e.vat AS posted_vat, e.cost AS posted_cost
+SELECT v.id AS invoice, v.number, v.net, v.vat, v.cost, -e.revenue AS revenue, -e.vat AS posted_vat,
+       e.cost AS posted_cost
 FROM invoice v JOIN (
   SELECT h.document_id, coalesce(sum(l.amount) FILTER (WHERE l.account_code = :revenue), 0) AS revenue,
          coalesce(sum(l.amount) FILTER (WHERE l.account_code = :vat), 0) AS vat,
@@ -125,7 +127,8 @@ WHERE v.net <> -e.revenue OR v.vat <> -e.vat OR v.cost <> e.cost ORDER BY v.id L
 )
 INVOICE_SUMS = text(
     """
-SELECT v.id AS invoice, v.number, v.gross, sum(l.gross) AS lines FROM invoice v JOIN invoice_line l ON l.invoice_id = v.id
+SELECT v.id AS invoice, v.number, v.gross, sum(l.gross) AS lines
+FROM invoice v JOIN invoice_line l ON l.invoice_id = v.id
 GROUP BY v.id
 HAVING v.gross <> sum(l.gross) OR v.net <> sum(l.net) OR v.vat <> sum(l.vat) OR v.gross <> v.net + v.vat
   OR (v.state IN ('issued', 'reversed') AND v.cost <> sum(l.cost))

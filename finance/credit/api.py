@@ -20,9 +20,14 @@ blueprint = api.blueprint("credit", __name__)
 
 
 @api.route(
-    blueprint, "/credit-accounts", permission=Permission.CREDIT_READ, query=shape.AccountQuery,
-    response=shape.AccountOut, summary="Credit accounts", paged=True,
-)  # fmt: skip
+    blueprint,
+    "/credit-accounts",
+    permission=Permission.CREDIT_READ,
+    query=shape.AccountQuery,
+    response=shape.AccountOut,
+    summary="Credit accounts",
+    paged=True,
+)
 def list_accounts(query: dict[str, Any]) -> api.Page:
     """Accounts of payers in scope."""
     statement = select(CreditAccount)
@@ -32,9 +37,12 @@ def list_accounts(query: dict[str, Any]) -> api.Page:
 
 
 @api.route(
-    blueprint, "/credit-accounts/<int:payer_id>", permission=Permission.CREDIT_READ, response=shape.HeadroomOut,
+    blueprint,
+    "/credit-accounts/<int:payer_id>",
+    permission=Permission.CREDIT_READ,
+    response=shape.HeadroomOut,
     summary="Limit, exposure and headroom of a payer",
-)  # fmt: skip
+)
 def get_account(payer_id: int) -> Headroom:
     """Valid today."""
     if db.session.execute(select(Dealer.id).where(Dealer.id == payer_id)).first() is None:
@@ -43,9 +51,15 @@ def get_account(payer_id: int) -> Headroom:
 
 
 @api.route(
-    blueprint, "/credit-accounts/<int:payer_id>/limits", methods=["POST"], permission=Permission.CREDIT_LIMIT_PROPOSE,
-    request=shape.LimitIn, response=shape.ChangeOut, summary="Propose a limit", creates=True,
-)  # fmt: skip
+    blueprint,
+    "/credit-accounts/<int:payer_id>/limits",
+    methods=["POST"],
+    permission=Permission.CREDIT_LIMIT_PROPOSE,
+    request=shape.LimitIn,
+    response=shape.ChangeOut,
+    summary="Propose a limit",
+    creates=True,
+)
 def propose_limit(payer_id: int, body: dict[str, Any]) -> CreditLimitChange:
     """Another person approves it."""
     change_id = service.propose_limit(payer_id=payer_id, **body)

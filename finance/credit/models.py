@@ -48,7 +48,7 @@ class UnitLimit(Base):
 
 
 class CreditLimitChange(Scoped, Base):
-    """A proposed or approved limit of a dealer (``payer_id``) or branch; who asked, who approved, until when (FI-27)."""
+    """A proposed or decided limit of a dealer (``payer_id``) or branch; who asked, who decided, until when (FI-27)."""
 
     __tablename__ = "credit_limit_change"
     __table_args__ = (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, case, literal, select
+from sqlalchemy import Date, case, literal, select
 
 from branches.org import parameters
 from finance.credit import statements
@@ -43,17 +42,23 @@ def _counts_consigned() -> bool:
     return bool(parameters.value("credit.count_consigned"))
 
 
-def limit_today() -> ColumnElement[Decimal]:
+def limit_today() -> Any:
     """SQL: the limit valid today, temporary part included."""
     today = literal(clock.today(), Date)
-    standing = case((CreditAccount.limit_until.is_(None) | (CreditAccount.limit_until >= today), CreditAccount.limit_amount), else_=0)
+    standing = case(
+        (CreditAccount.limit_until.is_(None) | (CreditAccount.limit_until >= today), CreditAccount.limit_amount),
+        else_=0,
+    )
     return standing + case((CreditAccount.temporary_until >= today, CreditAccount.temporary_amount), else_=0)
 
 
-def exposure_now() -> ColumnElement[Any]:
+def exposure_now() -> Any:
     """SQL: exposure as the parameter defines it."""
     amount: Any = (
-        CreditAccount.open_orders + CreditAccount.shipped + CreditAccount.items + CreditAccount.acceptances
+        CreditAccount.open_orders
+        + CreditAccount.shipped
+        + CreditAccount.items
+        + CreditAccount.acceptances
         - CreditAccount.receipts
-    )  # fmt: skip
+    )
     return amount + CreditAccount.consigned if _counts_consigned() else amount

@@ -107,7 +107,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """Figures of a payer: limit valid today (temporary part named), exposure by bucket, what is left, what is overdue."""
+    """Figures of a payer: limit valid today (temporary part named), exposure by bucket, headroom, what is overdue."""
 
     payer_id: int
     limit: Decimal

@@ -71,9 +71,13 @@ def hold(payer_id: int, buckets: Buckets, allow_over: Decimal = ZERO) -> Verdict
 
 def _values(payer_id: int, buckets: Buckets, allow_over: Decimal) -> dict[str, Any]:
     return {
-        "payer": payer_id, "today": clock.today(), "consigned_counts": True, "requested": buckets.exposure,
-        "allow_over": allow_over, **asdict(buckets),
-    }  # fmt: skip
+        "payer": payer_id,
+        "today": clock.today(),
+        "consigned_counts": True,
+        "requested": buckets.exposure,
+        "allow_over": allow_over,
+        **asdict(buckets),
+    }
 
 
 def _try(values: dict[str, Any]) -> Verdict | None:
@@ -152,9 +156,15 @@ def propose_limit(
         raise InvalidInput(faults)
     owner_unit, old = _present_limit(kind, payer_id, unit_id)
     change = CreditLimitChange(
-        unit_id=owner_unit, payer_id=payer_id, kind=kind, old_amount=old, amount=amount, valid_until=valid_until,
-        reason=reason.strip(), proposed_by_id=current().user_id,
-    )  # fmt: skip
+        unit_id=owner_unit,
+        payer_id=payer_id,
+        kind=kind,
+        old_amount=old,
+        amount=amount,
+        valid_until=valid_until,
+        reason=reason.strip(),
+        proposed_by_id=current().user_id,
+    )
     db.session.add(change)
     db.session.flush()
     audit.write("credit_limit_change", change.id, "propose", owner_unit, {"amount": [old, amount], "kind": kind})
@@ -208,10 +218,16 @@ def _open_case(change: CreditLimitChange) -> None:
     routed = case_queries.route("credit_limit", change.unit_id, change.amount)
     permission, unit_id = routed or (Permission.CREDIT_LIMIT_APPROVE, change.unit_id)
     cases.open_item(
-        kind="credit_limit", key=f"credit_limit:{change.id}", title=name, subject_kind="credit_limit_change",
-        subject_id=change.id, unit_id=change.unit_id, permission=permission, handler_unit_id=unit_id,
+        kind="credit_limit",
+        key=f"credit_limit:{change.id}",
+        title=name,
+        subject_kind="credit_limit_change",
+        subject_id=change.id,
+        unit_id=change.unit_id,
+        permission=permission,
+        handler_unit_id=unit_id,
         figures={"old": change.old_amount, "new": change.amount, "until": change.valid_until, "reason": change.reason},
-    )  # fmt: skip
+    )
 
 
 @command(Permission.CREDIT_LIMIT_APPROVE)
@@ -236,9 +252,12 @@ def decide(change_id: int, approve: bool, comment: str = "") -> None:
     change.state = "approved" if approve else "rejected"
     change.decided_at, change.decided_by_id = clock.now(), actor.user_id
     audit.write(
-        "credit_limit_change", change.id, "approve" if approve else "reject", change.unit_id,
+        "credit_limit_change",
+        change.id,
+        "approve" if approve else "reject",
+        change.unit_id,
         {"state": ["proposed", change.state], "comment": comment},
-    )  # fmt: skip
+    )
     if approve:
         _apply(change)
 
@@ -253,9 +272,7 @@ def _apply(change: CreditLimitChange) -> None:
     if change.kind == "unit":
         _set_unit_limit(change.unit_id, change.amount, change.valid_until)
         return
-    payer_id = db.session.execute(
-        select(Dealer).where(Dealer.id == change.payer_id)
-    ).scalar_one().payer  # fmt: skip
+    payer_id = db.session.execute(select(Dealer).where(Dealer.id == change.payer_id)).scalar_one().payer
     set_limit(payer_id, change.amount, change.valid_until, temporary=change.kind == "temporary")
 
 
@@ -274,9 +291,11 @@ def set_limit(payer_id: int, amount: Decimal, until: date | None = None, tempora
 
 
 _COLUMN_OF = {
-    "limit": "limit_amount", "limit_until": "limit_until", "temporary": "temporary_amount",
+    "limit": "limit_amount",
+    "limit_until": "limit_until",
+    "temporary": "temporary_amount",
     "temporary_until": "temporary_until",
-}  # fmt: skip
+}
 
 
 def import_limit(payer_id: int, given: Mapping[str, Any]) -> Applied:

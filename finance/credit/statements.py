@@ -57,5 +57,8 @@ FROM open_item WHERE payer_id = :payer AND open_amount > 0 AND due_on < :today
 ACCOUNT_UNIT = text("SELECT unit_id FROM credit_account WHERE payer_id = :payer")
 
 LOCK = text(
-    "SELECT payer_id FROM credit_account WHERE payer_id = ANY(cast(:payers AS bigint[])) ORDER BY payer_id FOR NO KEY UPDATE"
+    """
+SELECT payer_id FROM credit_account WHERE payer_id = ANY(cast(:payers AS bigint[])) ORDER BY payer_id
+FOR NO KEY UPDATE
+"""
 )

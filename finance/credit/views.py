@@ -40,7 +40,11 @@ ChangedDealer = aliased(Dealer, name="changed_dealer")
 
 register_states(
     "credit_limit_change",
-    {"proposed": (_l("Proposed"), "warn"), "approved": (_l("Approved"), "good"), "rejected": (_l("Rejected"), "neutral")},
+    {
+        "proposed": (_l("Proposed"), "warn"),
+        "approved": (_l("Approved"), "good"),
+        "rejected": (_l("Rejected"), "neutral"),
+    },
 )
 nav.register(
     NavItem("money", _l("Credit accounts"), "credit.index", Permission.CREDIT_READ, "gauge", order=70),
@@ -63,12 +67,26 @@ def _accounts_list() -> ListSpec:
     limit, exposure = queries.limit_today(), queries.exposure_now()
     used = exposure / func.nullif(limit, 0)
     amounts = [
-        Column(name, label, getattr(CreditAccount, name), "amount", total=True, visible=name in {"open_orders", "shipped", "items"})
+        Column(
+            name,
+            label,
+            getattr(CreditAccount, name),
+            "amount",
+            total=True,
+            visible=name in {"open_orders", "shipped", "items"},
+        )
         for name, label in BUCKETS
     ]
     return ListSpec(
-        name="credit_accounts", title=_l("Credit accounts"), select=_accounts, id=CreditAccount.payer_id,
-        default_sort="headroom", row_endpoint="credit.show", row_arg="payer_id", search=(Dealer.search,), card_title="name",
+        name="credit_accounts",
+        title=_l("Credit accounts"),
+        select=_accounts,
+        id=CreditAccount.payer_id,
+        default_sort="headroom",
+        row_endpoint="credit.show",
+        row_arg="payer_id",
+        search=(Dealer.search,),
+        card_title="name",
         columns=(
             Column("code", _l("Code"), Dealer.code, "code", filter="text"),
             Column("name", _l("Payer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Dealer.id),
@@ -78,13 +96,25 @@ def _accounts_list() -> ListSpec:
             Column("headroom", _l("Headroom"), limit - exposure, "amount", filter="number-range"),
             Column("used", _l("Used"), used, "percent", filter="number-range"),
             *amounts,
-            Column("limit_until", _l("Limit until"), CreditAccount.limit_until, "date", filter="date-range", visible=False),
-            Column("temporary_until", _l("Temporary until"), CreditAccount.temporary_until, "date", filter="date-range", visible=False),
+            Column(
+                "limit_until", _l("Limit until"), CreditAccount.limit_until, "date", filter="date-range", visible=False
+            ),
+            Column(
+                "temporary_until",
+                _l("Temporary until"),
+                CreditAccount.temporary_until,
+                "date",
+                filter="date-range",
+                visible=False,
+            ),
         ),
-        presets=(Preset(_l("Over the limit"), "headroom.to=-0.01"), Preset(_l("Nearly used up"), "used.from=0.8&used.to=1")),
+        presets=(
+            Preset(_l("Over the limit"), "headroom.to=-0.01"),
+            Preset(_l("Nearly used up"), "used.from=0.8&used.to=1"),
+        ),
         buttons=(Button(_l("Propose a limit"), "credit.propose", Permission.CREDIT_LIMIT_PROPOSE),),
         empty=_l("Every dealer gets an account when it is entered."),
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/")
@@ -104,24 +134,32 @@ def show(payer_id: int) -> str:
     found = queries.headroom(payer_id)
     account = db.session.execute(select(CreditAccount).where(CreditAccount.payer_id == payer_id)).scalar_one_or_none()
     changes = db.session.execute(
-        select(CreditLimitChange).where(CreditLimitChange.payer_id == payer_id).order_by(CreditLimitChange.id.desc()).limit(100)
+        select(CreditLimitChange)
+        .where(CreditLimitChange.payer_id == payer_id)
+        .order_by(CreditLimitChange.id.desc())
+        .limit(100)
     ).scalars()
     return page(
-        "credit/show.html", payer=payer, unit=db.session.get_one(Unit, payer.unit_id), headroom=found, account=account,
+        "credit/show.html",
+        payer=payer,
+        unit=db.session.get_one(Unit, payer.unit_id),
+        headroom=found,
+        account=account,
         buckets=[(str(label), getattr(found.buckets, name), name == "receipts") for name, label in BUCKETS],
-        used=found.exposure / found.limit if found.limit else None, changes=[_change_row(row) for row in changes],
+        used=found.exposure / found.limit if found.limit else None,
+        changes=[_change_row(row) for row in changes],
         history=pages.history("credit_account", payer_id, pages.ACTIONS),
-    )  # fmt: skip
+    )
 
 
 def _change_row(row: CreditLimitChange) -> dict[str, Any]:
 
-
     names = ("number", "old_amount", "amount", "valid_until", "reason", "state", "proposed_at", "decided_at")
     return {
-        **{name: getattr(row, name) for name in names}, "kind": str(KINDS[row.kind]),
+        **{name: getattr(row, name) for name in names},
+        "kind": str(KINDS[row.kind]),
         "url": url_or_none("credit.change", id=row.id),
-    }  # fmt: skip
+    }
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -169,12 +207,20 @@ def _changes() -> Select[Any]:
 
 
 CHANGES = ListSpec(
-    name="limit_changes", title=_l("Limit changes"), select=_changes, id=CreditLimitChange.id, default_sort="-number",
-    row_endpoint="credit.change", search=(ChangedDealer.name, CreditLimitChange.reason), card_title="number",
+    name="limit_changes",
+    title=_l("Limit changes"),
+    select=_changes,
+    id=CreditLimitChange.id,
+    default_sort="-number",
+    row_endpoint="credit.change",
+    search=(ChangedDealer.name, CreditLimitChange.reason),
+    card_title="number",
     columns=(
         Column("number", _l("Number"), CreditLimitChange.number, "code", filter="text"),
         Column("kind", _l("Kind"), CreditLimitChange.kind, filter="choice", choices=tuple(KINDS.items())),
-        Column("dealer", _l("Dealer"), ChangedDealer.name, filter="picker", picker="dealer", filter_expr=ChangedDealer.id),
+        Column(
+            "dealer", _l("Dealer"), ChangedDealer.name, filter="picker", picker="dealer", filter_expr=ChangedDealer.id
+        ),
         Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
         Column("old", _l("Present limit"), CreditLimitChange.old_amount, "amount"),
         Column("new", _l("Proposed limit"), CreditLimitChange.amount, "amount", filter="number-range"),
@@ -187,7 +233,7 @@ CHANGES = ListSpec(
     presets=(Preset(_l("Waits for approval"), "state=proposed"),),
     buttons=(Button(_l("Propose a limit"), "credit.propose", Permission.CREDIT_LIMIT_PROPOSE),),
     empty=_l("No limit was changed yet."),
-)  # fmt: skip
+)
 
 
 @blueprint.get("/changes")
@@ -205,11 +251,18 @@ def change(id: int) -> str:
     dealer = db.session.get(Dealer, row.payer_id) if row.payer_id else None
     present = db.session.get(UnitLimit, row.unit_id) if row.kind == "unit" else None
     return page(
-        "credit/change.html", change=row, dealer=dealer, unit=db.session.get_one(Unit, row.unit_id),
-        kind=str(KINDS[row.kind]), present=present, may_decide=row.state == "proposed" and may(Permission.CREDIT_LIMIT_APPROVE),
-        headroom=queries.headroom(dealer.payer) if dealer else None, key=str(uuid4()),
-        history=pages.history("credit_limit_change", id, pages.ACTIONS), difference=row.amount - row.old_amount,
-    )  # fmt: skip
+        "credit/change.html",
+        change=row,
+        dealer=dealer,
+        unit=db.session.get_one(Unit, row.unit_id),
+        kind=str(KINDS[row.kind]),
+        present=present,
+        may_decide=row.state == "proposed" and may(Permission.CREDIT_LIMIT_APPROVE),
+        headroom=queries.headroom(dealer.payer) if dealer else None,
+        key=str(uuid4()),
+        history=pages.history("credit_limit_change", id, pages.ACTIONS),
+        difference=row.amount - row.old_amount,
+    )
 
 
 def _found(change_id: int) -> CreditLimitChange:
@@ -228,5 +281,3 @@ def decide(id: int) -> AnyResponse:
     return pages.act(
         lambda: service.decide_limit(id, yes, pages.text_of("comment")), lambda _id: words, "credit.change", id=id
     )
-
-

@@ -62,6 +62,6 @@ def chart_sql() -> str:
         f"('{a.code}', '{a.name}', '{a.name_en}', '{a.kind}', {'true' if a.inter_unit else 'false'})" for a in CHART
     )
     return (
-        f"INSERT INTO account (code, name, name_en, kind, inter_unit) VALUES\n  {rows}\n"  # noqa: S608 - constants
+        f"INSERT INTO account (code, name, name_en, kind, inter_unit) VALUES\n  {rows}\n"
         "ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_en = excluded.name_en"
     )

@@ -81,9 +81,14 @@ def _post(receipt: GoodsReceipt, lines: list[GoodsReceiptLine]) -> None:
             Line(accounts.SUPPLY_VARIANCE, cost - value, category_id=category),
         ]
     service.post(
-        document_kind=KIND, document_id=receipt.id, event="posted", unit_id=receipt.unit_id,
-        legal_entity_id=org.legal_entity_id_of(receipt.unit_id), posted_on=receipt.received_on, lines=posted,
-    )  # fmt: skip
+        document_kind=KIND,
+        document_id=receipt.id,
+        event="posted",
+        unit_id=receipt.unit_id,
+        legal_entity_id=org.legal_entity_id_of(receipt.unit_id),
+        posted_on=receipt.received_on,
+        lines=posted,
+    )
 
 
 def _last_move(receipt_id: int) -> date:

@@ -106,15 +106,21 @@ BEGIN
   IF FOUND THEN RAISE EXCEPTION 'entry % does not balance', bad.entry_id USING ERRCODE = 'SD010'; END IF;
   SELECT a.entry_id INTO bad FROM (SELECT entry_id, count(*) AS lines FROM added GROUP BY entry_id) a
     JOIN entry e ON e.id = a.entry_id WHERE e.line_count <> a.lines LIMIT 1;
-  IF FOUND THEN RAISE EXCEPTION 'entry % has another number of lines than its header', bad.entry_id USING ERRCODE = 'SD011'; END IF;
+  IF FOUND THEN
+    RAISE EXCEPTION 'entry % has another number of lines than its header', bad.entry_id USING ERRCODE = 'SD011';
+  END IF;
   SELECT entry_id INTO bad FROM added WHERE counter_unit_id IS NOT NULL
    GROUP BY entry_id, least(unit_id, counter_unit_id), greatest(unit_id, counter_unit_id), currency
    HAVING sum(amount) <> 0 LIMIT 1;
-  IF FOUND THEN RAISE EXCEPTION 'entry % has inter-unit lines that do not net to zero', bad.entry_id USING ERRCODE = 'SD012'; END IF;
+  IF FOUND THEN
+    RAISE EXCEPTION 'entry % has inter-unit lines that do not net to zero', bad.entry_id USING ERRCODE = 'SD012';
+  END IF;
   SELECT e.id, e.period INTO bad FROM (SELECT DISTINCT entry_id FROM added) a JOIN entry e ON e.id = a.entry_id
     JOIN period p ON p.code = e.period
    WHERE p.state = 'closed' OR e.posted_on NOT BETWEEN p.starts_on AND p.ends_on LIMIT 1;
-  IF FOUND THEN RAISE EXCEPTION 'period % is closed or does not hold the posting date', bad.period USING ERRCODE = 'SD020'; END IF;
+  IF FOUND THEN
+    RAISE EXCEPTION 'period % is closed or does not hold the posting date', bad.period USING ERRCODE = 'SD020';
+  END IF;
   RETURN NULL;
 END $$;
 CREATE TRIGGER entry_line_balanced AFTER INSERT ON entry_line REFERENCING NEW TABLE AS added

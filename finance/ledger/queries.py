@@ -101,9 +101,14 @@ def trial_balance(date_from: date, date_to: date, unit_id: int | None = None) ->
     names = {row.code: row for row in db.session.execute(select(Account)).scalars()}
     return [
         BalanceRow(
-            row.account_code, names[row.account_code].name, names[row.account_code].name_en, row.opening, row.debit,
-            row.credit, row.closing,
-        )  # fmt: skip
+            row.account_code,
+            names[row.account_code].name,
+            names[row.account_code].name_en,
+            row.opening,
+            row.debit,
+            row.credit,
+            row.closing,
+        )
         for row in db.session.execute(statement)
     ]
 
@@ -112,9 +117,16 @@ def _line_rows(condition: Any, order: Any) -> Any:
     counter = Unit.__table__.alias("counter")
     return db.session.execute(
         select(
-            EntryLine.entry_id, EntryLine.account_code, Account.name.label("account"), Account.name_en.label("account_en"),
-            EntryLine.unit_id, Unit.name.label("unit"), counter.c.name.label("counter_unit"), Dealer.name.label("dealer"),
-            EntryLine.amount, EntryLine.belongs_period,
+            EntryLine.entry_id,
+            EntryLine.account_code,
+            Account.name.label("account"),
+            Account.name_en.label("account_en"),
+            EntryLine.unit_id,
+            Unit.name.label("unit"),
+            counter.c.name.label("counter_unit"),
+            Dealer.name.label("dealer"),
+            EntryLine.amount,
+            EntryLine.belongs_period,
         )
         .join(Account, Account.code == EntryLine.account_code)
         .join(Unit, Unit.id == EntryLine.unit_id)
@@ -122,7 +134,7 @@ def _line_rows(condition: Any, order: Any) -> Any:
         .outerjoin(Dealer, Dealer.id == EntryLine.dealer_id)
         .where(condition)
         .order_by(*order)
-    )  # fmt: skip
+    )
 
 
 def _entries(condition: Any, limit: int = 200) -> list[PostedEntry]:
@@ -134,9 +146,16 @@ def _entries(condition: Any, limit: int = 200) -> list[PostedEntry]:
             lines[values.pop("entry_id")].append(PostedLine(**values))
     return [
         PostedEntry(
-            head.id, head.posted_on, head.period, head.event, head.document_kind, head.document_id, head.reverses_id,
-            head.created_at, lines[head.id],
-        )  # fmt: skip
+            head.id,
+            head.posted_on,
+            head.period,
+            head.event,
+            head.document_kind,
+            head.document_id,
+            head.reverses_id,
+            head.created_at,
+            lines[head.id],
+        )
         for head in heads
     ]
 

@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import text
-
-from finance.ledger import accounts
 from finance.ledger.models import Period
 from finance.ledger.rules import EntryInput, Line, completed, imbalances, period_bounds, period_code
-from finance.ledger.statements import POST, REVERSE
+from finance.ledger.statements import ENSURE_CHART, POST, REVERSE
 from sdm.kernel import audit, clock
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
@@ -48,7 +45,7 @@ describe(
 
 def ensure_chart() -> None:
     """Write the delivered chart of accounts; repeating it changes nothing. The caller commits."""
-    db.session.execute(text(accounts.chart_sql()))
+    db.session.execute(ENSURE_CHART)
 
 
 def post(
@@ -69,9 +66,17 @@ def post(
     Raises PeriodClosed; AlreadyExists (through the command) when the step has posted before.
     """
     entry = EntryInput(
-        document_kind, document_id, event, unit_id, legal_entity_id, posted_on, lines, belongs_period, reverses_id,
+        document_kind,
+        document_id,
+        event,
+        unit_id,
+        legal_entity_id,
+        posted_on,
+        lines,
+        belongs_period,
+        reverses_id,
         currency,
-    )  # fmt: skip
+    )
     ids = post_many([entry])
     return ids[0]
 
@@ -139,9 +144,13 @@ def reverse(
 ) -> int:
     """Post an entry's opposite (of the same document, or of the reversing one); it belongs to the same periods."""
     values = {
-        "entry": entry_id, "on": posted_on, "event": event, "kind": document_kind, "document": document_id,
+        "entry": entry_id,
+        "on": posted_on,
+        "event": event,
+        "kind": document_kind,
+        "document": document_id,
         "actor": current().user_id,
-    }  # fmt: skip
+    }
     made = db.session.execute(REVERSE, values).scalar_one_or_none()
     if made is None:
         _refuse_closed([posted_on])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from finance.ledger.accounts import chart_sql
+
+ENSURE_CHART = text(chart_sql())
+
 # All entries with all their lines in one statement; triggers check sums, line counts, pairs and periods at its end.
 # Entries of a closed period are not inserted: the caller compares what came back.
 POST = text(
@@ -66,7 +70,8 @@ made AS (
 ), posted AS (
   INSERT INTO entry (unit_id, posted_on, period, document_kind, document_id, event, line_count, reverses_id,
                      created_by_id)
-  SELECT unit_id, cast(:on AS date), to_char(cast(:on AS date), 'YYYY-MM'), coalesce(cast(:kind AS text), document_kind),
+  SELECT unit_id, cast(:on AS date), to_char(cast(:on AS date), 'YYYY-MM'),
+         coalesce(cast(:kind AS text), document_kind),
          coalesce(cast(:document AS bigint), document_id), :event, line_count, id, cast(:actor AS bigint)
   FROM old
   WHERE NOT EXISTS (

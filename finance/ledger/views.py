@@ -22,6 +22,7 @@ from sdm.kernel.errors import NotFound
 from sdm.kernel.frame import NavItem, may, nav, register_states, url_or_none
 from sdm.kernel.i18n import _, _l, current_locale
 from sdm.kernel.listing import Column, ListSpec, render_list
+from sdm.kernel.money import ZERO
 from sdm.kernel.permissions import Permission
 from sdm.kernel.web import page, view
 
@@ -65,7 +66,12 @@ def _volume() -> Any:
 
 
 LIST = ListSpec(
-    name="entries", title=_l("Ledger entries"), select=_select, id=Entry.id, default_sort="-entry", card_title="entry",
+    name="entries",
+    title=_l("Ledger entries"),
+    select=_select,
+    id=Entry.id,
+    default_sort="-entry",
+    card_title="entry",
     row_endpoint="ledger.show",
     columns=(
         Column("entry", _l("Ledger entry"), Entry.id, "code", filter="number-range"),
@@ -78,7 +84,7 @@ LIST = ListSpec(
         Column("created_at", _l("Posted at"), Entry.created_at, "datetime", visible=False),
     ),
     empty=_l("Nothing is posted yet."),
-)  # fmt: skip
+)
 
 
 @blueprint.get("/")
@@ -104,19 +110,30 @@ def _document(found: queries.PostedEntry) -> dict[str, Any] | None:
 
 
 def _shown(found: queries.PostedEntry) -> dict[str, Any]:
-    lines = [
-        {"account": account_name(line.account_code, line.account, line.account_en), "unit": line.unit,
-         "counter_unit": line.counter_unit, "dealer": line.dealer, "debit": line.debit, "credit": line.credit,
-         "belongs": line.belongs_period if line.belongs_period != found.period else "",
-         "url": url_or_none("ledger.sheet", code=line.account_code, unit=line.unit_id)}
+    lines: list[dict[str, Any]] = [
+        {
+            "account": account_name(line.account_code, line.account, line.account_en),
+            "unit": line.unit,
+            "counter_unit": line.counter_unit,
+            "dealer": line.dealer,
+            "debit": line.debit,
+            "credit": line.credit,
+            "belongs": line.belongs_period if line.belongs_period != found.period else "",
+            "url": url_or_none("ledger.sheet", code=line.account_code, unit=line.unit_id),
+        }
         for line in found.lines
-    ]  # fmt: skip
+    ]
     return {
-        "id": found.id, "posted_on": found.posted_on, "period": found.period, "created_at": found.created_at,
-        "event": str(EVENTS.get(found.event, found.event)), "reverses_id": found.reverses_id, "lines": lines,
+        "id": found.id,
+        "posted_on": found.posted_on,
+        "period": found.period,
+        "created_at": found.created_at,
+        "event": str(EVENTS.get(found.event, found.event)),
+        "reverses_id": found.reverses_id,
+        "lines": lines,
         "kind": str(KINDS.get(found.document_kind, found.document_kind)),
-        "total": sum((line.debit for line in found.lines if line.debit), start=type(found.lines[0].amount)(0)) if found.lines else 0,
-    }  # fmt: skip
+        "total": sum((line.debit for line in found.lines if line.debit is not None), ZERO),
+    }
 
 
 @blueprint.get("/of/<kind>/<int:document_id>")
@@ -146,15 +163,24 @@ def trial() -> str:
     unit_id = pages.int_arg("unit")
     values = {"from": date_from.isoformat(), "to": date_to.isoformat(), **({"unit": unit_id} if unit_id else {})}
     dates = {"posted_on.from": date_from.isoformat(), "posted_on.to": date_to.isoformat()}
-    rows = [
-        {"account": account_name(row.account_code, row.name, row.name_en), "opening": row.opening, "debit": row.debit,
-         "credit": row.credit, "closing": row.closing,
-         "url": url_or_none("ledger.sheet", code=row.account_code, **dates, **({"unit": unit_id} if unit_id else {}))}
+    rows: list[dict[str, Any]] = [
+        {
+            "account": account_name(row.account_code, row.name, row.name_en),
+            "opening": row.opening,
+            "debit": row.debit,
+            "credit": row.credit,
+            "closing": row.closing,
+            "url": url_or_none(
+                "ledger.sheet", code=row.account_code, **dates, **({"unit": unit_id} if unit_id else {})
+            ),
+        }
         for row in queries.trial_balance(date_from, date_to, unit_id)
-    ]  # fmt: skip
+    ]
     totals = {key: sum(row[key] for row in rows) for key in ("opening", "debit", "credit", "closing")}
     unit = org.tree().units.get(unit_id) if unit_id else None
-    return page("ledger/trial.html", rows=rows, totals=totals, date_from=date_from, date_to=date_to, unit=unit, values=values)
+    return page(
+        "ledger/trial.html", rows=rows, totals=totals, date_from=date_from, date_to=date_to, unit=unit, values=values
+    )
 
 
 def _lines() -> Select[Any]:
@@ -169,22 +195,33 @@ def _lines() -> Select[Any]:
 
 def _sheet(account: Account) -> ListSpec:
     return ListSpec(
-        name="account_sheet", title=account_name(account.code, account.name, account.name_en),
+        name="account_sheet",
+        title=account_name(account.code, account.name, account.name_en),
         select=lambda: _lines().where(EntryLine.account_code == account.code),
-        id=EntryLine.entry_id * 100_000 + EntryLine.line_no, default_sort="-posted_on", card_title="entry",
+        id=EntryLine.entry_id * 100_000 + EntryLine.line_no,
+        default_sort="-posted_on",
+        card_title="entry",
         columns=(
-            Column("entry", _l("Ledger entry"), EntryLine.entry_id, "code",
-                   link=lambda row: url_or_none("ledger.show", id=row.entry)),
+            Column(
+                "entry",
+                _l("Ledger entry"),
+                EntryLine.entry_id,
+                "code",
+                link=lambda row: url_or_none("ledger.show", id=row.entry),
+            ),
             Column("posted_on", _l("Posting date"), EntryLine.posted_on, "date", filter="date-range"),
             Column("kind", _l("Document"), Entry.document_kind, filter="choice", choices=tuple(KINDS.items())),
             Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=EntryLine.unit_id),
             Column("counter", _l("Counter-unit"), Counter.name, visible=False),
-            Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=EntryLine.dealer_id),
+            Column(
+                "dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=EntryLine.dealer_id
+            ),
             Column("amount", _l("Amount"), EntryLine.amount, "amount", filter="number-range", total=True),
             Column("belongs", _l("Belongs to period"), EntryLine.belongs_period, filter="text", visible=False),
         ),
-        note=_l("Debit positive, credit negative"), empty=_l("Nothing is posted on this account."),
-    )  # fmt: skip
+        note=_l("Debit positive, credit negative"),
+        empty=_l("Nothing is posted on this account."),
+    )
 
 
 @blueprint.get("/accounts/<code>")
@@ -216,8 +253,9 @@ def change_period(code: str) -> AnyResponse:
     if request.form.get("step") == "reopen":
         return pages.act(
             lambda: service.reopen_period(code, pages.text_of("reason")),
-            lambda done: _("Period %(period)s is open again", period=done), "ledger.periods",
-        )  # fmt: skip
+            lambda done: _("Period %(period)s is open again", period=done),
+            "ledger.periods",
+        )
     return pages.act(
         lambda: service.close_period(code), lambda done: _("Period %(period)s is closed", period=done), "ledger.periods"
     )

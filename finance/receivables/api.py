@@ -25,9 +25,14 @@ receivables = api.blueprint("receivables", __name__)
 
 
 @api.route(
-    invoices, "/invoices", permission=Permission.INVOICE_READ, query=shape.InvoiceQuery, response=shape.InvoiceOut,
-    summary="Invoices", paged=True,
-)  # fmt: skip
+    invoices,
+    "/invoices",
+    permission=Permission.INVOICE_READ,
+    query=shape.InvoiceQuery,
+    response=shape.InvoiceOut,
+    summary="Invoices",
+    paged=True,
+)
 def list_invoices(query: dict[str, Any]) -> api.Page:
     """Invoices and applications in scope, oldest first."""
     statement = select(Invoice)
@@ -38,25 +43,34 @@ def list_invoices(query: dict[str, Any]) -> api.Page:
 
 
 @api.route(
-    invoices, "/invoices/billable", permission=Permission.INVOICE_APPLY, query=shape.BillableQuery,
-    response=shape.BillableOut, summary="Delivered lines with something left to bill",
-)  # fmt: skip
+    invoices,
+    "/invoices/billable",
+    permission=Permission.INVOICE_APPLY,
+    query=shape.BillableQuery,
+    response=shape.BillableOut,
+    summary="Delivered lines with something left to bill",
+)
 def list_billable(query: dict[str, Any]) -> list[Any]:
     """At most 2,000 lines, oldest delivery first."""
     return queries.billable(dealer_id=query["dealer_id"], unit_id=query["unit_id"])
 
 
 @api.route(
-    invoices, "/invoices/<int:id>", permission=Permission.INVOICE_READ, response=shape.InvoiceFullOut, summary="One invoice"
+    invoices,
+    "/invoices/<int:id>",
+    permission=Permission.INVOICE_READ,
+    response=shape.InvoiceFullOut,
+    summary="One invoice",
 )
 def get_invoice(id: int) -> dict[str, Any]:
     """An invoice with its lines."""
     shown = queries.invoice_page(id)
     names = [*shape.InvoiceOut().fields]
     return {
-        **{name: getattr(shown.invoice, name) for name in names}, "lines": shown.lines,
+        **{name: getattr(shown.invoice, name) for name in names},
+        "lines": shown.lines,
         "warnings": (shown.invoice.warnings or {}).get("warnings", []),
-    }  # fmt: skip
+    }
 
 
 @command(Permission.INVOICE_APPLY)
@@ -66,9 +80,16 @@ def _apply(application: BillInput, submit: bool) -> DocumentRef:
 
 
 @api.route(
-    invoices, "/invoices", methods=["POST"], permission=Permission.INVOICE_APPLY, request=shape.InvoiceIn,
-    response=api.RefSchema, summary="Apply for an invoice", creates=True, location="get_invoice",
-)  # fmt: skip
+    invoices,
+    "/invoices",
+    methods=["POST"],
+    permission=Permission.INVOICE_APPLY,
+    request=shape.InvoiceIn,
+    response=api.RefSchema,
+    summary="Apply for an invoice",
+    creates=True,
+    location="get_invoice",
+)
 def create_invoice(body: dict[str, Any]) -> DocumentRef:
     """Drafted, or handed to the examiner at once with `submit`."""
     lines = [BillLine(**line) for line in body["lines"]]
@@ -77,9 +98,15 @@ def create_invoice(body: dict[str, Any]) -> DocumentRef:
 
 def _step(rule: str, permission: str, summary: str, request: Any = None) -> Any:
     return api.route(
-        invoices, f"/invoices/<int:id>/{rule}", methods=["POST"], permission=permission, request=request,
-        response=api.RefSchema, summary=summary, if_match=True,
-    )  # fmt: skip
+        invoices,
+        f"/invoices/<int:id>/{rule}",
+        methods=["POST"],
+        permission=permission,
+        request=request,
+        response=api.RefSchema,
+        summary=summary,
+        if_match=True,
+    )
 
 
 @_step("submit", Permission.INVOICE_APPLY, "Hand an application to the examiner")
@@ -122,9 +149,14 @@ def reverse_invoice(id: int, body: dict[str, Any], version: int | None) -> Docum
 
 
 @api.route(
-    receipts, "/receipts", permission=Permission.RECEIPT_READ, query=shape.ReceiptQuery, response=shape.ReceiptOut,
-    summary="Receipts", paged=True,
-)  # fmt: skip
+    receipts,
+    "/receipts",
+    permission=Permission.RECEIPT_READ,
+    query=shape.ReceiptQuery,
+    response=shape.ReceiptOut,
+    summary="Receipts",
+    paged=True,
+)
 def list_receipts(query: dict[str, Any]) -> api.Page:
     """Receipts in scope, oldest first."""
     statement = select(Receipt)
@@ -134,25 +166,40 @@ def list_receipts(query: dict[str, Any]) -> api.Page:
     return api.page(statement, query["cursor"], query["limit"])
 
 
-@api.route(receipts, "/receipts/<int:id>", permission=Permission.RECEIPT_READ, response=shape.ReceiptOut, summary="One receipt")
+@api.route(
+    receipts, "/receipts/<int:id>", permission=Permission.RECEIPT_READ, response=shape.ReceiptOut, summary="One receipt"
+)
 def get_receipt(id: int) -> Receipt:
     """A receipt."""
-    return documents.get(Receipt, id)  # type: ignore[no-any-return]
+    return documents.get(Receipt, id)
 
 
 @api.route(
-    receipts, "/receipts", methods=["POST"], permission=Permission.RECEIPT_ENTER, request=shape.ReceiptIn,
-    response=api.RefSchema, summary="Record a receipt", creates=True, location="get_receipt",
-)  # fmt: skip
+    receipts,
+    "/receipts",
+    methods=["POST"],
+    permission=Permission.RECEIPT_ENTER,
+    request=shape.ReceiptIn,
+    response=api.RefSchema,
+    summary="Record a receipt",
+    creates=True,
+    location="get_receipt",
+)
 def create_receipt(body: dict[str, Any]) -> DocumentRef:
     """Exposure falls at once. The same `uuid` never makes a second receipt."""
     return service.record_receipt(ReceiptInput(**{"uuid": uuid4(), **body}, source="api"))
 
 
 @api.route(
-    receipts, "/receipts/<int:id>/reverse", methods=["POST"], permission=Permission.RECEIPT_REVERSE,
-    request=shape.ReverseReceiptIn, response=api.RefSchema, summary="Reverse a receipt", if_match=True,
-)  # fmt: skip
+    receipts,
+    "/receipts/<int:id>/reverse",
+    methods=["POST"],
+    permission=Permission.RECEIPT_REVERSE,
+    request=shape.ReverseReceiptIn,
+    response=api.RefSchema,
+    summary="Reverse a receipt",
+    if_match=True,
+)
 def reverse_receipt(id: int, body: dict[str, Any], version: int | None) -> DocumentRef:
     """Refused with the list of allocations unless `undo_allocations`."""
     return service.reverse_receipt(id, body["reason"], body["reversed_on"], version, body["undo_allocations"])
@@ -162,9 +209,14 @@ def reverse_receipt(id: int, body: dict[str, Any], version: int | None) -> Docum
 
 
 @api.route(
-    receivables, "/open-items", permission=Permission.RECEIVABLE_READ, query=shape.ItemQuery, response=shape.ItemOut,
-    summary="Open items", paged=True,
-)  # fmt: skip
+    receivables,
+    "/open-items",
+    permission=Permission.RECEIVABLE_READ,
+    query=shape.ItemQuery,
+    response=shape.ItemOut,
+    summary="Open items",
+    paged=True,
+)
 def list_items(query: dict[str, Any]) -> api.Page:
     """What is open now, in scope."""
     statement = select(OpenItem).where(OpenItem.open_amount != 0)
@@ -174,9 +226,14 @@ def list_items(query: dict[str, Any]) -> api.Page:
 
 
 @api.route(
-    receivables, "/allocations", permission=Permission.RECEIVABLE_READ, query=shape.ItemQuery,
-    response=shape.AllocationOut, summary="Allocations", paged=True,
-)  # fmt: skip
+    receivables,
+    "/allocations",
+    permission=Permission.RECEIVABLE_READ,
+    query=shape.ItemQuery,
+    response=shape.AllocationOut,
+    summary="Allocations",
+    paged=True,
+)
 def list_allocations(query: dict[str, Any]) -> api.Page:
     """All allocations in scope, undone and undoing ones included."""
     statement = select(Allocation)
@@ -186,9 +243,15 @@ def list_allocations(query: dict[str, Any]) -> api.Page:
 
 
 @api.route(
-    receivables, "/allocations", methods=["POST"], permission=Permission.ALLOCATION_ENTER, request=shape.AllocateIn,
-    response=shape.AllocatedOut, summary="Allocate open items", creates=True,
-)  # fmt: skip
+    receivables,
+    "/allocations",
+    methods=["POST"],
+    permission=Permission.ALLOCATION_ENTER,
+    request=shape.AllocateIn,
+    response=shape.AllocatedOut,
+    summary="Allocate open items",
+    creates=True,
+)
 def create_allocations(body: dict[str, Any]) -> dict[str, list[int]]:
     """Given matches, or automatic ones of a payer by `oldest` or `reference`."""
     if body["payer_id"] is not None and not body["matches"]:
@@ -198,21 +261,33 @@ def create_allocations(body: dict[str, Any]) -> dict[str, list[int]]:
 
 
 @api.route(
-    receivables, "/allocations/<int:id>/undo", methods=["POST"], permission=Permission.ALLOCATION_ENTER,
-    response=shape.AllocatedOut, summary="Undo an allocation",
-)  # fmt: skip
+    receivables,
+    "/allocations/<int:id>/undo",
+    methods=["POST"],
+    permission=Permission.ALLOCATION_ENTER,
+    response=shape.AllocatedOut,
+    summary="Undo an allocation",
+)
 def undo_allocation(id: int) -> dict[str, list[int]]:
     """Both items are open again; answers the undoing row."""
     return {"ids": [service.undo_allocation(id)]}
 
 
 @api.route(
-    receivables, "/ageing", permission=Permission.RECEIVABLE_READ, query=shape.AgeingQuery, response=shape.AgeingOut,
+    receivables,
+    "/ageing",
+    permission=Permission.RECEIVABLE_READ,
+    query=shape.AgeingQuery,
+    response=shape.AgeingOut,
     summary="Ageing as of any day",
-)  # fmt: skip
+)
 def get_ageing(query: dict[str, Any]) -> dict[str, Any]:
     """From open items and allocations up to the day."""
     found = queries.ageing(query["as_of"] or clock.today(), query["by"], query["unit_id"])
     return {
-        "as_of": found.as_of, "by": found.by, "bounds": queries.bounds(), "rows": found.rows, "total": found.total,
-    }  # fmt: skip
+        "as_of": found.as_of,
+        "by": found.by,
+        "bounds": queries.bounds(),
+        "rows": found.rows,
+        "total": found.total,
+    }

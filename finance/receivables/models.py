@@ -16,15 +16,17 @@ from sdm.kernel.scope import Scoped
 class Invoice(Document, Base):
     """drafted → submitted → approved → issued; rejected; issued ones are reversed by a red-letter invoice.
 
-    ``invoice_kind``: blue (charges), red (credits an invoice or a return). ``legal_number`` is gapless per legal entity and year,
-    drawn at issue. Amounts are signed: red ones negative.
+    ``invoice_kind``: blue (charges), red (credits an invoice or a return). ``legal_number`` is gapless per legal entity
+    and year, drawn at issue. Amounts are signed: red ones negative.
     """
 
     __tablename__ = "invoice"
     __table_args__ = (
         CheckConstraint("state IN ('drafted','submitted','rejected','approved','issued','reversed')", name="state"),
         CheckConstraint("invoice_kind IN ('blue','red')", name="invoice_kind"),
-        Index("uq_invoice_legal_number", "legal_number", unique=True, postgresql_where=text("legal_number IS NOT NULL")),
+        Index(
+            "uq_invoice_legal_number", "legal_number", unique=True, postgresql_where=text("legal_number IS NOT NULL")
+        ),
         Index("ix_invoice_invoiced_on", "invoiced_on"),
         Index("ix_invoice_external", "external_number"),
         Index("ix_invoice_original", "original_id", postgresql_where=text("original_id IS NOT NULL")),
@@ -118,15 +120,23 @@ class TaxInvoiceLink(Base):
 
 
 class Receipt(Document, Base):
-    """Money from a dealer (回款): recorded → reversed. ``legal_number`` gapless. ``order_id``: earmarked for a prepaid order."""
+    """Money from a dealer (回款): recorded → reversed. ``legal_number`` gapless.
+
+    ``order_id``: earmarked for a prepaid order.
+    """
 
     __tablename__ = "receipt"
     __table_args__ = (
         CheckConstraint("state IN ('recorded','reversed')", name="state"),
         CheckConstraint("amount > 0", name="amount"),
-        Index("uq_receipt_legal_number", "legal_number", unique=True, postgresql_where=text("legal_number IS NOT NULL")),
         Index(
-            "uq_receipt_reference", "payer_id", "reference", unique=True,
+            "uq_receipt_legal_number", "legal_number", unique=True, postgresql_where=text("legal_number IS NOT NULL")
+        ),
+        Index(
+            "uq_receipt_reference",
+            "payer_id",
+            "reference",
+            unique=True,
             postgresql_where=text("reference <> '' AND state = 'recorded'"),
         ),
         Index("ix_receipt_received_on", "received_on"),
@@ -150,7 +160,7 @@ class Receipt(Document, Base):
 
 
 class ReceivableAdjustment(Document, Base):
-    """Correction of a dealer's account (调帐): requested → approved (posted) or rejected. ``amount`` signed: + charges."""
+    """Correction of a dealer's account (调帐): requested → posted or rejected. ``amount`` signed: + charges."""
 
     __tablename__ = "receivable_adjustment"
     __table_args__ = (

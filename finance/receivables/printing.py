@@ -24,9 +24,11 @@ def warning_text(warning: Mapping[str, Any]) -> str:
     code = warning.get("code")
     if code == "limit" and warning.get("percent") is not None:
         return _(
-            "Receivable %(percent)s%% of limit: %(receivable)s against %(limit)s", percent=warning["percent"],
-            receivable=money(warning["receivable"]), limit=money(warning["limit"]),
-        )  # fmt: skip
+            "Receivable %(percent)s%% of limit: %(receivable)s against %(limit)s",
+            percent=warning["percent"],
+            receivable=money(warning["receivable"]),
+            limit=money(warning["limit"]),
+        )
     if code == "limit":
         return _("The dealer has no credit limit; receivable %(receivable)s", receivable=money(warning["receivable"]))
     if code == "overdue":
@@ -48,8 +50,21 @@ def money(value: Any) -> str:
 def line_row(line: ShownLine) -> dict[str, Any]:
     """A line for a table of a page."""
     names = (
-        "line_no", "code", "name", "specification", "base_unit", "qty", "price", "gross", "net", "vat", "tax_rate",
-        "cost", "margin", "shipment", "credited_qty",
-    )  # fmt: skip
+        "line_no",
+        "code",
+        "name",
+        "specification",
+        "base_unit",
+        "qty",
+        "price",
+        "gross",
+        "net",
+        "vat",
+        "tax_rate",
+        "cost",
+        "margin",
+        "shipment",
+        "credited_qty",
+    )
     url = url_or_none("shipments.show", id=line.shipment_id) if line.shipment_id else None
     return {**{name: getattr(line, name) for name in names}, "shipment_url": url}

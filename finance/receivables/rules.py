@@ -132,7 +132,7 @@ def invoice_posting(parties: Parties, lines: Iterable[PostedLine], categories: M
     posted: list[Line] = []
     for line in lines:
         category = categories[line.product_id]
-        money = {"dealer_id": parties.dealer_id, "category_id": category}
+        money: dict[str, Any] = {"dealer_id": parties.dealer_id, "category_id": category}
         posted.append(Line(accounts.RECEIVABLE, line.net + line.vat, dealer_id=parties.payer_id))
         posted.append(Line(accounts.REVENUE, -line.net, **money))
         posted.append(Line(accounts.OUTPUT_VAT, -line.vat, category_id=category))
@@ -141,7 +141,7 @@ def invoice_posting(parties: Parties, lines: Iterable[PostedLine], categories: M
 
 
 def _cost_posting(parties: Parties, cost: Decimal, carrying: Decimal, category: int) -> list[Line]:
-    owner = {"unit_id": parties.owner_unit_id, "legal_entity_id": parties.owner_legal_entity_id}
+    owner: dict[str, Any] = {"unit_id": parties.owner_unit_id, "legal_entity_id": parties.owner_legal_entity_id}
     goods = [
         Line(accounts.INVENTORY, -carrying, category_id=category, **owner),
         Line(accounts.SUPPLY_VARIANCE, carrying - cost, category_id=category, **owner),
@@ -273,4 +273,3 @@ def band_labels(bounds: Sequence[int]) -> list[tuple[int, int | None]]:
     """(first day, last day or None) overdue of each band after *not due*."""
     lows = [1, *(bound + 1 for bound in bounds)]
     return list(zip(lows, [*bounds, None], strict=True))
-

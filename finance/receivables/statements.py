@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 # Raise (or, with negative quantities, lower) what is billed of delivered lines; the table's CHECK is the last guard.
 BILL_SHIPMENT_LINES = text(
@@ -53,21 +53,25 @@ COUNT = text("UPDATE open_item SET counted = true WHERE id = ANY(cast(:ids AS bi
 _AGEING_ROWS = """
   SELECT i.unit_id, i.dealer_id, i.payer_id, i.due_on, i.amount > 0 AS debit, i.open_amount AS open
   FROM open_item i
-  WHERE i.open_amount <> 0 AND i.dated_on <= :as_of AND (cast(:payer AS bigint) IS NULL OR i.payer_id = cast(:payer AS bigint))
+  WHERE i.open_amount <> 0 AND i.dated_on <= :as_of
+    AND (cast(:payer AS bigint) IS NULL OR i.payer_id = cast(:payer AS bigint))
   UNION ALL
-  SELECT i.unit_id, i.dealer_id, i.payer_id, i.due_on, i.amount > 0, CASE WHEN i.amount > 0 THEN a.amount ELSE -a.amount END
-  FROM allocation a JOIN open_item i ON i.id IN (a.debit_item_id, a.credit_item_id)
-  WHERE a.allocated_on > :as_of AND i.dated_on <= :as_of AND (cast(:payer AS bigint) IS NULL OR i.payer_id = cast(:payer AS bigint))
+  SELECT i.unit_id, i.dealer_id, i.payer_id, i.due_on, i.amount > 0, m.amount
+  FROM allocation a
+  CROSS JOIN LATERAL (VALUES (a.debit_item_id, a.amount), (a.credit_item_id, -a.amount)) m(item_id, amount)
+  JOIN open_item i ON i.id = m.item_id
+  WHERE a.allocated_on > :as_of AND i.dated_on <= :as_of
+    AND (cast(:payer AS bigint) IS NULL OR i.payer_id = cast(:payer AS bigint))
 """
 
 
 def ageing_sql(bounds: tuple[int, ...], group: str) -> str:
-    """SELECT of ageing per unit or payer; ``bounds`` are whole days, ``group`` is unit_id or payer_id (ours, not input)."""
+    """SELECT of ageing per unit or payer; ``bounds`` are whole days, ``group`` unit_id or payer_id (ours, no input)."""
     if group not in {"unit_id", "payer_id"}:
         raise ValueError(group)
     lows = (0, *bounds)
     bands = [
-        f"sum(open) FILTER (WHERE debit AND :as_of - due_on > {int(low)} AND :as_of - due_on <= {int(high)}) AS band_{n}"
+        f"sum(open) FILTER (WHERE debit AND :as_of - due_on BETWEEN {int(low) + 1} AND {int(high)}) AS band_{n}"
         for n, (low, high) in enumerate(zip(lows, bounds, strict=False), start=1)
     ]
     bands.append(f"sum(open) FILTER (WHERE debit AND :as_of - due_on > {int(bounds[-1])}) AS band_{len(bounds) + 1}")
@@ -83,7 +87,7 @@ GROUP BY {group} HAVING sum(open) <> 0 OR count(*) FILTER (WHERE open <> 0) > 0
 """  # noqa: S608 - numbers and a fixed column name
 
 
-def ageing(bounds: tuple[int, ...], group: str):  # noqa: ANN201 - SQLAlchemy's TextClause
+def ageing(bounds: tuple[int, ...], group: str) -> TextClause:
     """The ageing statement for these bands."""
     return text(ageing_sql(bounds, group))
 

@@ -53,9 +53,7 @@ def exposure(app: Flask, payer: int) -> Decimal:
 
 def test_exactly_as_many_holds_are_granted_as_fit(committing_db: Flask) -> None:
     payer = payer_with(committing_db, "550")
-    granted = together(
-        committing_db, lambda _: finance.run(service.hold, payer, Buckets(open_orders=D(100))).granted
-    )
+    granted = together(committing_db, lambda _: finance.run(service.hold, payer, Buckets(open_orders=D(100))).granted)
     assert sum(granted) == 5
     assert exposure(committing_db, payer) == D(500)
 

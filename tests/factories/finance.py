@@ -39,9 +39,16 @@ def entry(
     """A balanced entry: receivable against opening equity."""
     lines = [ledger.Line(RECEIVABLE, Decimal(amount)), ledger.Line(OPENING_EQUITY, -Decimal(amount))]
     return run(
-        ledger.post, document_kind="test", document_id=document_id, event="posted", unit_id=unit_id,
-        legal_entity_id=legal_entity_id, posted_on=on, lines=values.pop("lines", lines), **values,
-    )  # fmt: skip
+        ledger.post,
+        document_kind="test",
+        document_id=document_id,
+        event="posted",
+        unit_id=unit_id,
+        legal_entity_id=legal_entity_id,
+        posted_on=on,
+        lines=values.pop("lines", lines),
+        **values,
+    )
 
 
 def delivered(*args, **values) -> Shipment:
@@ -61,9 +68,15 @@ def _delivered(
     warehouse_id: int | None = None,
 ) -> Shipment:
     shipment = Shipment(
-        uuid=uuid4(), unit_id=unit_id, state=state, dealer_id=dealer_id, owner_unit_id=owner_unit_id or unit_id,
-        warehouse_id=warehouse_id, shipped_on=on, signed_on=on if state == "signed" else None,
-    )  # fmt: skip
+        uuid=uuid4(),
+        unit_id=unit_id,
+        state=state,
+        dealer_id=dealer_id,
+        owner_unit_id=owner_unit_id or unit_id,
+        warehouse_id=warehouse_id,
+        shipped_on=on,
+        signed_on=on if state == "signed" else None,
+    )
     db.session.add(shipment)
     db.session.flush()
     for number, (product_id, qty, price) in enumerate(lines, start=1):
@@ -78,7 +91,7 @@ def _delivered(
                 signed_qty=Decimal(qty) if state == "signed" else Decimal(0),
                 amount=amount,
                 tax_rate=Decimal(tax_rate),
-            )  # fmt: skip
+            )
         )
     db.session.flush()
     return shipment

@@ -7,7 +7,22 @@ from finance.receivables.queries.items import earmarked, open_items, planner_ite
 from finance.receivables.queries.statement import SixColumns, Statement, days_outstanding, ledgers, statement
 
 __all__ = [
-    "Ageing", "AgeingRow", "InvoicePage", "SixColumns", "Statement", "ageing", "billable", "billable_lines",
-    "billable_select", "bounds", "days_outstanding", "earmarked", "exam_figures", "invoice_page", "ledgers",
-    "open_items", "planner_items", "statement",
-]  # fmt: skip
+    "Ageing",
+    "AgeingRow",
+    "InvoicePage",
+    "SixColumns",
+    "Statement",
+    "ageing",
+    "billable",
+    "billable_lines",
+    "billable_select",
+    "bounds",
+    "days_outstanding",
+    "earmarked",
+    "exam_figures",
+    "invoice_page",
+    "ledgers",
+    "open_items",
+    "planner_items",
+    "statement",
+]

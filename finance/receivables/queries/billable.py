@@ -1,4 +1,4 @@
-"""What of delivered goods can still be billed: the billing basis less what is billed, taken back unbilled or drafted."""
+"""What of delivered goods can still be billed: the basis less what is billed, taken back unbilled or drafted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
 from branches.org import parameters
 from branches.org.models import Dealer
@@ -27,7 +27,7 @@ def _units_billing_shipped() -> list[int]:
 
 def _basis() -> ColumnElement[Decimal]:
     shipped_units = _units_billing_shipped()
-    signed: ColumnElement[Decimal] = ShipmentLine.signed_qty
+    signed: Any = ShipmentLine.signed_qty
     if shipped_units:
         arrived = ShipmentLine.qty - ShipmentLine.short_qty - ShipmentLine.refused_qty
         signed = case((Shipment.unit_id.in_(shipped_units), arrived), else_=ShipmentLine.signed_qty)
@@ -40,12 +40,14 @@ def _sum_of_lines(column: Any, *conditions: Any) -> ColumnElement[Decimal]:
     statement = select(func.coalesce(func.sum(column), ZERO)).select_from(
         InvoiceLine.__table__.join(Invoice.__table__, head.id == line.invoice_id)
     )
-    return statement.where(line.shipment_line_id == ShipmentLine.id, *conditions).correlate(ShipmentLine).scalar_subquery()
+    return (
+        statement.where(line.shipment_line_id == ShipmentLine.id, *conditions).correlate(ShipmentLine).scalar_subquery()
+    )
 
 
 def _drafted(without_invoice: int | None) -> ColumnElement[Decimal]:
     head = Invoice.__table__.c
-    conditions = [head.state.in_(sorted(DRAFTING))]
+    conditions: list[Any] = [head.state.in_(sorted(DRAFTING))]
     if without_invoice is not None:
         conditions.append(head.id != without_invoice)
     return _sum_of_lines(InvoiceLine.__table__.c.qty, *conditions)
@@ -68,7 +70,7 @@ def billable_qty(without_invoice: int | None = None) -> ColumnElement[Decimal]:
     return _basis() - ShipmentLine.invoiced_qty - _returned_unbilled() - _drafted(without_invoice)
 
 
-def billable_select(without_invoice: int | None = None) -> Select[Any]:
+def billable_select(without_invoice: int | None = None) -> Any:
     """Delivered lines with something left to bill, with shipment and dealer; scoped by the session."""
     return (
         select(ShipmentLine, Shipment, Dealer)
@@ -90,7 +92,10 @@ def billable_lines(line_ids: Collection[int], without_invoice: int | None = None
 
 
 def billable(
-    dealer_id: int | None = None, unit_id: int | None = None, shipment_ids: Collection[int] | None = None, limit: int = 2000
+    dealer_id: int | None = None,
+    unit_id: int | None = None,
+    shipment_ids: Collection[int] | None = None,
+    limit: int = 2000,
 ) -> list[Billable]:
     """Delivered lines with something left to bill, oldest first, at most ``limit``."""
     statement = _columns(None).where(
@@ -106,19 +111,30 @@ def billable(
     return [Billable(**row._mapping) for row in db.session.execute(statement)]
 
 
-def _columns(without_invoice: int | None) -> Select[Any]:
+def _columns(without_invoice: int | None) -> Any:
     billing_dealer = Dealer.__table__
     left = billable_qty(without_invoice)
     return (
         select(
-            ShipmentLine.id.label("shipment_line_id"), ShipmentLine.shipment_id, Shipment.number.label("shipment"),
-            Shipment.unit_id, Shipment.dealer_id, func.coalesce(billing_dealer.c.payer_id, billing_dealer.c.id).label("payer_id"),
-            Shipment.owner_unit_id, ShipmentLine.order_line_id, Shipment.order_id, ShipmentLine.product_id,
-            ShipmentLine.qty, ShipmentLine.amount, ShipmentLine.price, ShipmentLine.tax_rate,
+            ShipmentLine.id.label("shipment_line_id"),
+            ShipmentLine.shipment_id,
+            Shipment.number.label("shipment"),
+            Shipment.unit_id,
+            Shipment.dealer_id,
+            func.coalesce(billing_dealer.c.payer_id, billing_dealer.c.id).label("payer_id"),
+            Shipment.owner_unit_id,
+            ShipmentLine.order_line_id,
+            Shipment.order_id,
+            ShipmentLine.product_id,
+            ShipmentLine.qty,
+            ShipmentLine.amount,
+            ShipmentLine.price,
+            ShipmentLine.tax_rate,
             and_(Shipment.state == "signed").label("signed"),
-            case((left > 0, left), else_=NOTHING).label("billable"), ShipmentLine.invoiced_qty.label("invoiced"),
+            case((left > 0, left), else_=NOTHING).label("billable"),
+            ShipmentLine.invoiced_qty.label("invoiced"),
             _billed_amount().label("billed_amount"),
         )
         .join(Shipment, Shipment.id == ShipmentLine.shipment_id)
         .join(billing_dealer, billing_dealer.c.id == Shipment.dealer_id)
-    )  # fmt: skip
+    )

@@ -72,7 +72,12 @@ def invoice_page(invoice_id: int) -> InvoicePage:
     row = documents.get(Invoice, invoice_id)
     dealers = Dealer.__table__
     ids = {row.dealer_id, row.payer_id}
-    people = {d.id: d for d in db.session.execute(select(Dealer).from_statement(select(dealers).where(dealers.c.id.in_(ids)))).scalars()}
+    people = {
+        d.id: d
+        for d in db.session.execute(
+            select(Dealer).from_statement(select(dealers).where(dealers.c.id.in_(ids)))
+        ).scalars()
+    }
     back = select(Invoice).where(Invoice.original_id == row.id, Invoice.return_id.is_(None))
     taxes = (
         select(TaxInvoice, TaxInvoiceLink.gross)
@@ -82,27 +87,45 @@ def invoice_page(invoice_id: int) -> InvoicePage:
     )
     left = select(OpenItem.open_amount).where(OpenItem.document_kind == "invoice", OpenItem.document_id == row.id)
     return InvoicePage(
-        row, people[row.dealer_id], people[row.payer_id], db.session.get_one(Unit, row.unit_id),
-        db.session.get_one(LegalEntity, row.legal_entity_id), shown_lines(row.id),
-        [(tax, gross) for tax, gross in db.session.execute(taxes)], db.session.execute(left).scalar_one_or_none(),
+        row,
+        people[row.dealer_id],
+        people[row.payer_id],
+        db.session.get_one(Unit, row.unit_id),
+        db.session.get_one(LegalEntity, row.legal_entity_id),
+        shown_lines(row.id),
+        [(tax, gross) for tax, gross in db.session.execute(taxes)],
+        db.session.execute(left).scalar_one_or_none(),
         db.session.execute(back).scalars().first(),
-    )  # fmt: skip
+    )
 
 
 def shown_lines(invoice_id: int) -> list[ShownLine]:
     """The lines of an invoice that is in scope, one statement."""
     rows = db.session.execute(
         select(
-            InvoiceLine.line_no, InvoiceLine.product_id, Product.code, Product.name, Product.specification, Product.base_unit,
-            InvoiceLine.qty, InvoiceLine.price, InvoiceLine.gross, InvoiceLine.net, InvoiceLine.vat, InvoiceLine.tax_rate,
-            InvoiceLine.cost, ShipmentLine.shipment_id, Shipment.number.label("shipment"), InvoiceLine.credited_qty,
+            InvoiceLine.line_no,
+            InvoiceLine.product_id,
+            Product.code,
+            Product.name,
+            Product.specification,
+            Product.base_unit,
+            InvoiceLine.qty,
+            InvoiceLine.price,
+            InvoiceLine.gross,
+            InvoiceLine.net,
+            InvoiceLine.vat,
+            InvoiceLine.tax_rate,
+            InvoiceLine.cost,
+            ShipmentLine.shipment_id,
+            Shipment.number.label("shipment"),
+            InvoiceLine.credited_qty,
         )
         .join(Product, Product.id == InvoiceLine.product_id)
         .outerjoin(ShipmentLine, ShipmentLine.id == InvoiceLine.shipment_line_id)
         .outerjoin(Shipment, Shipment.id == ShipmentLine.shipment_id)
         .where(InvoiceLine.invoice_id == invoice_id)
         .order_by(InvoiceLine.line_no)
-    )  # fmt: skip
+    )
     return [ShownLine(**row._mapping) for row in rows]
 
 

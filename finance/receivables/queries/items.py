@@ -33,18 +33,23 @@ def planner_items(payer_id: int) -> list[Item]:
     texts = _texts([row.document_id for row in rows if row.document_kind == "receipt"])
     return [
         Item(
-            row.id, row.open_amount, row.dated_on, row.due_on,
+            row.id,
+            row.open_amount,
+            row.dated_on,
+            row.due_on,
             keys=frozenset({row.number.upper()}) | invoices.get(row.document_id, frozenset())
             if row.document_kind == "invoice"
             else frozenset({row.number.upper()}),
             text=texts.get(row.document_id, "") if row.document_kind == "receipt" else "",
-        )  # fmt: skip
+        )
         for row in rows
     ]
 
 
 def _numbers(ids: list[int]) -> dict[int, frozenset[str]]:
-    statement = select(Invoice.id, Invoice.number, Invoice.legal_number, Invoice.external_number).where(Invoice.id.in_(ids))
+    statement = select(Invoice.id, Invoice.number, Invoice.legal_number, Invoice.external_number).where(
+        Invoice.id.in_(ids)
+    )
     return {
         row.id: frozenset(key.upper() for key in (row.number, row.legal_number, row.external_number) if key)
         for row in db.session.execute(statement)

@@ -16,7 +16,7 @@ from sdm.kernel.db import db
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPage:
-    """Everything the document page shows of a receipt; ``allocations`` are rows, undone ones and their undoing included."""
+    """Everything the document page shows of a receipt; ``allocations`` include undone ones and their undoing."""
 
     receipt: Receipt
     dealer: Dealer
@@ -40,22 +40,35 @@ def receipt_page(receipt_id: int) -> ReceiptPage:
         select(OpenItem).where(OpenItem.document_kind == "receipt", OpenItem.document_id == row.id, OpenItem.part == 0)
     ).scalar_one()
     return ReceiptPage(
-        row, db.session.get_one(Dealer, row.dealer_id), db.session.get_one(Unit, row.unit_id), item,
+        row,
+        db.session.get_one(Dealer, row.dealer_id),
+        db.session.get_one(Unit, row.unit_id),
+        item,
         allocations_of(item.id, credit=True),
-    )  # fmt: skip
+    )
 
 
 def allocations_of(item_id: int, credit: bool) -> list[Any]:
     """Allocations of an item with the item at the other end: id, amount, day, number, due date, document."""
-    own, other = (Allocation.credit_item_id, Allocation.debit_item_id) if credit else (Allocation.debit_item_id, Allocation.credit_item_id)
+    own, other = (
+        (Allocation.credit_item_id, Allocation.debit_item_id)
+        if credit
+        else (Allocation.debit_item_id, Allocation.credit_item_id)
+    )
     statement = (
         select(
-            Allocation.id, Allocation.amount, Allocation.allocated_on, Allocation.automatic, OpenItem.number,
-            OpenItem.due_on, OpenItem.document_kind, OpenItem.document_id,
+            Allocation.id,
+            Allocation.amount,
+            Allocation.allocated_on,
+            Allocation.automatic,
+            OpenItem.number,
+            OpenItem.due_on,
+            OpenItem.document_kind,
+            OpenItem.document_id,
         )
         .join(OpenItem, OpenItem.id == other)
         .where(own == item_id)
         .order_by(Allocation.id)
         .limit(500)
-    )  # fmt: skip
+    )
     return list(db.session.execute(statement))

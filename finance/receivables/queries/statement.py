@@ -75,10 +75,18 @@ def statement(payer_id: int, date_from: date, date_to: date) -> Statement:
     movements = _movements(payer_id, date_from, date_to, opening)
     closing = movements[-1].balance if movements else opening
     return Statement(
-        payer_id, dealer.code, dealer.name, date_from, date_to, opening, movements, closing,
-        sum((m.debit for m in movements if m.debit), ZERO), sum((m.credit for m in movements if m.credit), ZERO),
+        payer_id,
+        dealer.code,
+        dealer.name,
+        date_from,
+        date_to,
+        opening,
+        movements,
+        closing,
+        sum((m.debit for m in movements if m.debit), ZERO),
+        sum((m.credit for m in movements if m.credit), ZERO),
         ledger.balance(RECEIVABLE, None, date_to, dealer_id=payer_id),
-    )  # fmt: skip
+    )
 
 
 def _balance_before(payer_id: int, day: date) -> Decimal:
@@ -100,9 +108,17 @@ def _movements(payer_id: int, date_from: date, date_to: date, opening: Decimal) 
         debit, credit = (row.amount, None) if row.amount > 0 else (None, -row.amount)
         movements.append(
             Movement(
-                row.id, row.dated_on, row.due_on, row.kind, row.document_kind, row.document_id, row.number, debit,
-                credit, balance,
-            )  # fmt: skip
+                row.id,
+                row.dated_on,
+                row.due_on,
+                row.kind,
+                row.document_kind,
+                row.document_id,
+                row.number,
+                debit,
+                credit,
+                balance,
+            )
         )
     return movements
 
@@ -116,9 +132,14 @@ def ledgers(payer_id: int, as_of: date | None = None) -> SixColumns:
         select(value).select_from(StockBucket).join(Dealer, Dealer.id == StockBucket.dealer_id).where(mine)
     ).scalar_one()
     return SixColumns(
-        payer_id, row.dispatched - row.missing, row.collected, row.invoiced, row.receivable, round_amount(Decimal(stock)),
+        payer_id,
+        row.dispatched - row.missing,
+        row.collected,
+        row.invoiced,
+        row.receivable,
+        round_amount(Decimal(stock)),
         row.in_transit,
-    )  # fmt: skip
+    )
 
 
 def days_outstanding(payer_id: int | None, as_of: date, days: int = 90) -> Decimal | None:
@@ -126,7 +147,9 @@ def days_outstanding(payer_id: int | None, as_of: date, days: int = 90) -> Decim
     since = as_of - timedelta(days=days)
     balance = func.coalesce(func.sum(OpenItem.amount), ZERO)
     invoiced = func.sum(OpenItem.amount).filter(OpenItem.document_kind == "invoice", OpenItem.dated_on > since)
-    query = select(balance.label("balance"), func.coalesce(invoiced, ZERO).label("invoiced")).where(OpenItem.dated_on <= as_of)
+    query = select(balance.label("balance"), func.coalesce(invoiced, ZERO).label("invoiced")).where(
+        OpenItem.dated_on <= as_of
+    )
     if payer_id is not None:
         query = query.where(OpenItem.payer_id == payer_id)
     row = db.session.execute(query).one()

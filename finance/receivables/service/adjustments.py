@@ -107,27 +107,41 @@ def _faults(wanted: AdjustmentInput) -> list[FieldError]:
 
 def _document(dealer: Dealer, wanted: AdjustmentInput, state: str = "requested") -> ReceivableAdjustment:
     return ReceivableAdjustment(
-        uuid=wanted.uuid, unit_id=dealer.unit_id, state=state, source=wanted.source, dealer_id=dealer.id,
-        payer_id=dealer.payer, legal_entity_id=org.legal_entity_id_of(dealer.unit_id), amount=wanted.amount,
-        adjusted_on=wanted.adjusted_on, reason_code=wanted.reason_code, reason=wanted.reason.strip(),
-        account_code=ADJUSTMENT_REASONS[wanted.reason_code], created_by_id=current().user_id,
-    )  # fmt: skip
+        uuid=wanted.uuid,
+        unit_id=dealer.unit_id,
+        state=state,
+        source=wanted.source,
+        dealer_id=dealer.id,
+        payer_id=dealer.payer,
+        legal_entity_id=org.legal_entity_id_of(dealer.unit_id),
+        amount=wanted.amount,
+        adjusted_on=wanted.adjusted_on,
+        reason_code=wanted.reason_code,
+        reason=wanted.reason.strip(),
+        account_code=ADJUSTMENT_REASONS[wanted.reason_code],
+        created_by_id=current().user_id,
+    )
 
 
 def _open_case(row: ReceivableAdjustment, name: str) -> None:
     routed = case_queries.route("receivable_adjustment", row.unit_id, abs(row.amount))
     permission, unit_id = routed or (Permission.ADJUSTMENT_APPROVE, row.unit_id)
     cases.open_item(
-        kind="receivable_adjustment", key=f"receivable_adjustment:{row.id}", title=name, owner_id=row.created_by_id,
-        subject_kind="receivable_adjustment", subject_id=row.id, unit_id=row.unit_id, permission=permission,
-        handler_unit_id=unit_id, figures={"number": row.number, "amount": row.amount, "reason": row.reason},
-    )  # fmt: skip
+        kind="receivable_adjustment",
+        key=f"receivable_adjustment:{row.id}",
+        title=name,
+        owner_id=row.created_by_id,
+        subject_kind="receivable_adjustment",
+        subject_id=row.id,
+        unit_id=row.unit_id,
+        permission=permission,
+        handler_unit_id=unit_id,
+        figures={"number": row.number, "amount": row.amount, "reason": row.reason},
+    )
 
 
 @command(Permission.ADJUSTMENT_APPROVE)
-def decide_adjustment(
-    adjustment_id: int, approve: bool, comment: str = "", version: int | None = None
-) -> DocumentRef:
+def decide_adjustment(adjustment_id: int, approve: bool, comment: str = "", version: int | None = None) -> DocumentRef:
     """Approve (posts it) or reject a requested adjustment; another person than the one who asked."""
     row = decide(adjustment_id, approve, comment, version)
     cases.withdraw(f"receivable_adjustment:{adjustment_id}")
@@ -161,20 +175,34 @@ def decide(adjustment_id: int, approve: bool, comment: str, version: int | None 
 def _item(row: ReceivableAdjustment, number: str, due_on: date) -> OpenItem:
     kind = "opening" if row.reason_code == "opening" else "debit" if row.amount > 0 else "credit"
     return OpenItem(
-        unit_id=row.unit_id, dealer_id=row.dealer_id, payer_id=row.payer_id, legal_entity_id=row.legal_entity_id,
-        kind=kind, document_kind="receivable_adjustment", document_id=row.id, number=number, dated_on=row.adjusted_on,
-        due_on=due_on, amount=row.amount, open_amount=row.amount,
-    )  # fmt: skip
+        unit_id=row.unit_id,
+        dealer_id=row.dealer_id,
+        payer_id=row.payer_id,
+        legal_entity_id=row.legal_entity_id,
+        kind=kind,
+        document_kind="receivable_adjustment",
+        document_id=row.id,
+        number=number,
+        dated_on=row.adjusted_on,
+        due_on=due_on,
+        amount=row.amount,
+        open_amount=row.amount,
+    )
 
 
 def _entry(row: ReceivableAdjustment) -> EntryInput:
     return EntryInput(
-        "receivable_adjustment", row.id, "posted", row.unit_id, row.legal_entity_id, row.adjusted_on,
+        "receivable_adjustment",
+        row.id,
+        "posted",
+        row.unit_id,
+        row.legal_entity_id,
+        row.adjusted_on,
         [
             Line(accounts.RECEIVABLE, row.amount, dealer_id=row.payer_id),
             Line(row.account_code, -row.amount, dealer_id=row.dealer_id),
         ],
-    )  # fmt: skip
+    )
 
 
 # --- opening receivables ----------------------------------------------------------------------------------------------
@@ -192,9 +220,13 @@ def post_opening(items: Sequence[OpeningItem]) -> list[int]:
     if faults:
         raise InvalidInput(faults)
     rows = [
-        _document(dealers[item.dealer_id], AdjustmentInput(item.dealer_id, item.amount, "opening", item.number, item.dated_on, source="import"), "posted")
+        _document(
+            dealers[item.dealer_id],
+            AdjustmentInput(item.dealer_id, item.amount, "opening", item.number, item.dated_on, source="import"),
+            "posted",
+        )
         for item in items
-    ]  # fmt: skip
+    ]
     db.session.add_all(rows)
     db.session.flush()
     credit.shift_many((row.payer_id, Buckets(items=row.amount)) for row in rows)

@@ -1,6 +1,6 @@
 """Allocation (勾对): debit items settled by credit items, by hand or by rule, in part, and undone. Posts nothing.
 
-Every change of a payer's open items happens under the lock of his credit account; the items are locked in order after it.
+Every change of a payer's open items happens under the lock of his credit account; the items are locked after it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, insert, select
 
@@ -111,22 +112,36 @@ def _write(matches: Sequence[Match], items: dict[int, OpenItem], on: date, autom
     uncounted = {item.id: item for item in items.values() if not item.counted and item.amount < 0}
     credit.shift_many((item.payer_id, Buckets(receipts=-item.open_amount)) for item in uncounted.values())
     credit.shift_many(
-        (items[match.debit_item_id].payer_id, _movement(items[match.credit_item_id], items[match.debit_item_id], -match.amount))
+        (
+            items[match.debit_item_id].payer_id,
+            _movement(items[match.credit_item_id], items[match.debit_item_id], -match.amount),
+        )
         for match in matches
     )
     lock_rows(OpenItem, items, Rank.OPEN_ITEM)
     if uncounted:
         db.session.execute(statements.COUNT, {"ids": sorted(uncounted)})
-    _settle([(match.debit_item_id, -match.amount) for match in matches] + [(match.credit_item_id, match.amount) for match in matches], on)
-    rows = [
+    _settle(
+        [(match.debit_item_id, -match.amount) for match in matches]
+        + [(match.credit_item_id, match.amount) for match in matches],
+        on,
+    )
+    rows: list[dict[str, Any]] = [
         {
-            "unit_id": items[match.debit_item_id].unit_id, "payer_id": items[match.debit_item_id].payer_id,
-            "debit_item_id": match.debit_item_id, "credit_item_id": match.credit_item_id, "amount": match.amount,
-            "allocated_on": on, "automatic": automatic, "created_by_id": current().user_id,
+            "unit_id": items[match.debit_item_id].unit_id,
+            "payer_id": items[match.debit_item_id].payer_id,
+            "debit_item_id": match.debit_item_id,
+            "credit_item_id": match.credit_item_id,
+            "amount": match.amount,
+            "allocated_on": on,
+            "automatic": automatic,
+            "created_by_id": current().user_id,
         }
         for match in matches
-    ]  # fmt: skip
-    ids = list(db.session.execute(insert(Allocation).returning(Allocation.id, sort_by_parameter_order=True), rows).scalars())
+    ]
+    ids = list(
+        db.session.execute(insert(Allocation).returning(Allocation.id, sort_by_parameter_order=True), rows).scalars()
+    )
     _audit("allocate", rows[0]["payer_id"], rows[0]["unit_id"], matches)
     return ids
 
@@ -210,20 +225,30 @@ def undo_rows(rows: Sequence[Allocation], on: date, refuse_internal: bool = Fals
         return []
     items = _items({row.debit_item_id for row in rows} | {row.credit_item_id for row in rows})
     pairs = [(row, items[row.debit_item_id], items[row.credit_item_id]) for row in rows]
-    if refuse_internal and any((d.document_kind, d.document_id) == (c.document_kind, c.document_id) for _, d, c in pairs):
+    if refuse_internal and any(
+        (d.document_kind, d.document_id) == (c.document_kind, c.document_id) for _, d, c in pairs
+    ):
         raise Conflict("allocation.internal")
     credit.shift_many((row.payer_id, _movement(c, d, row.amount)) for row, d, c in pairs)
     lock_rows(OpenItem, items, Rank.OPEN_ITEM)
     _settle([(row.debit_item_id, row.amount) for row in rows] + [(row.credit_item_id, -row.amount) for row in rows], on)
     undoing = [
         {
-            "unit_id": row.unit_id, "payer_id": row.payer_id, "debit_item_id": row.debit_item_id,
-            "credit_item_id": row.credit_item_id, "amount": -row.amount, "allocated_on": max(on, row.allocated_on),
-            "automatic": row.automatic, "reverses_id": row.id, "created_by_id": current().user_id,
+            "unit_id": row.unit_id,
+            "payer_id": row.payer_id,
+            "debit_item_id": row.debit_item_id,
+            "credit_item_id": row.credit_item_id,
+            "amount": -row.amount,
+            "allocated_on": max(on, row.allocated_on),
+            "automatic": row.automatic,
+            "reverses_id": row.id,
+            "created_by_id": current().user_id,
         }
         for row in rows
-    ]  # fmt: skip
-    ids = list(db.session.execute(insert(Allocation).returning(Allocation.id, sort_by_parameter_order=True), undoing).scalars())
+    ]
+    ids = list(
+        db.session.execute(insert(Allocation).returning(Allocation.id, sort_by_parameter_order=True), undoing).scalars()
+    )
     matches = [Match(row.debit_item_id, row.credit_item_id, row.amount) for row in rows]
     _audit("undo", rows[0].payer_id, rows[0].unit_id, matches)
     return ids

@@ -42,14 +42,16 @@ describe(
         "invoice.mixed": N_("The deliveries belong to different branches, owners or payers; bill each of them apart"),
         "invoice.reason": N_("Say why: the application has warnings"),
         "invoice.nothing_billable": N_("Nothing is left to bill of these deliveries"),
-        "invoice.gone": N_("Deliveries of this application were billed or taken back meanwhile; reject it and apply anew"),
+        "invoice.gone": N_(
+            "Deliveries of this application were billed or taken back meanwhile; reject it and apply anew"
+        ),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BillInput:
-    """An application: lines of one seller, owner and payer; several deliveries and orders, any part of their quantities."""
+    """An application: lines of one seller, owner and payer; several deliveries and orders, any part of each."""
 
     lines: Sequence[BillLine]
     uuid: UUID = field(default_factory=uuid4)
@@ -116,20 +118,33 @@ def _draft(found: Sequence[tuple[Billable, Decimal]], application: BillInput) ->
     first = found[0][0]
     dealers = {line.dealer_id for line, _ in found}
     invoice = Invoice(
-        uuid=application.uuid, unit_id=first.unit_id, state="drafted", source=application.source,
-        created_by_id=current().user_id, dealer_id=dealers.pop() if len(dealers) == 1 else first.payer_id,
-        payer_id=first.payer_id, legal_entity_id=org.legal_entity_id_of(first.unit_id),
-        owner_unit_id=first.owner_unit_id, note=application.note, term_days=_terms([line for line, _ in found]),
-    )  # fmt: skip
+        uuid=application.uuid,
+        unit_id=first.unit_id,
+        state="drafted",
+        source=application.source,
+        created_by_id=current().user_id,
+        dealer_id=dealers.pop() if len(dealers) == 1 else first.payer_id,
+        payer_id=first.payer_id,
+        legal_entity_id=org.legal_entity_id_of(first.unit_id),
+        owner_unit_id=first.owner_unit_id,
+        note=application.note,
+        term_days=_terms([line for line, _ in found]),
+    )
     db.session.add(invoice)
     db.session.flush()
     db.session.add_all(
         [
             InvoiceLine(
-                invoice_id=invoice.id, line_no=number, shipment_line_id=line.shipment_line_id,
-                order_line_id=line.order_line_id, product_id=line.product_id, qty=qty, price=line.price,
-                tax_rate=line.tax_rate, **amounts(line_gross(line, qty), line.tax_rate),
-            )  # fmt: skip
+                invoice_id=invoice.id,
+                line_no=number,
+                shipment_line_id=line.shipment_line_id,
+                order_line_id=line.order_line_id,
+                product_id=line.product_id,
+                qty=qty,
+                price=line.price,
+                tax_rate=line.tax_rate,
+                **amounts(line_gross(line, qty), line.tax_rate),
+            )
             for number, (line, qty) in enumerate(found, start=1)
         ]
     )
@@ -168,7 +183,9 @@ def _terms(lines: Sequence[Billable]) -> int:
         return int(min(days))
     dealer = Dealer.__table__
     return int(
-        db.session.execute(dealer.select().with_only_columns(dealer.c.term_days).where(dealer.c.id == lines[0].payer_id)).scalar_one()
+        db.session.execute(
+            dealer.select().with_only_columns(dealer.c.term_days).where(dealer.c.id == lines[0].payer_id)
+        ).scalar_one()
     )
 
 
@@ -178,7 +195,7 @@ def _terms(lines: Sequence[Billable]) -> int:
 @command(Permission.INVOICE_APPLY)
 def submit(invoice_id: int, version: int | None = None) -> DocumentRef:
     """Hand the application to the examiner with its warnings; a rejected one can be handed in again."""
-    invoice = documents.lock(Invoice, invoice_id, version)
+    invoice: Invoice = documents.lock(Invoice, invoice_id, version)
     documents.require_state(invoice, {"drafted", "rejected"}, "submitted")
     lines = lines_of([invoice.id])
     _require_billable(invoice, lines)
@@ -211,10 +228,17 @@ def _open_case(invoice: Invoice, found: Sequence[dict[str, Any]]) -> None:
     if over:
         figures |= {"percent": over["percent"], "limit": over["limit"]}
     cases.open_item(
-        kind="invoice_application", key=f"invoice:{invoice.id}", title=name, subject_kind="invoice",
-        subject_id=invoice.id, unit_id=invoice.unit_id, permission=permission, handler_unit_id=unit_id,
-        figures=figures, owner_id=invoice.created_by_id,
-    )  # fmt: skip
+        kind="invoice_application",
+        key=f"invoice:{invoice.id}",
+        title=name,
+        subject_kind="invoice",
+        subject_id=invoice.id,
+        unit_id=invoice.unit_id,
+        permission=permission,
+        handler_unit_id=unit_id,
+        figures=figures,
+        owner_id=invoice.created_by_id,
+    )
 
 
 @command(Permission.INVOICE_APPROVE)
@@ -254,7 +278,7 @@ def _reject(invoice_id: int, reason: str, version: int | None = None) -> Invoice
 @command(Permission.INVOICE_APPLY)
 def withdraw(invoice_id: int, version: int | None = None) -> DocumentRef:
     """The applicant takes a draft or submitted application back; its deliveries can be billed again."""
-    invoice = documents.lock(Invoice, invoice_id, version)
+    invoice: Invoice = documents.lock(Invoice, invoice_id, version)
     documents.require_state(invoice, {"drafted", "submitted"}, "withdrawn")
     documents.step(invoice, "withdraw", "rejected")
     cases.withdraw(f"invoice:{invoice.id}")
@@ -297,7 +321,7 @@ def issue(invoice_id: int, invoiced_on: date | None = None, version: int | None 
     Locks invoice, orders (hook), shipments, the payer's account, balances, the counter. Raises PeriodClosed; Conflict
     when deliveries were billed or taken back meanwhile.
     """
-    invoice = documents.lock(Invoice, invoice_id, version)
+    invoice: Invoice = documents.lock(Invoice, invoice_id, version)
     documents.require_state(invoice, {"approved"}, "issued")
     invoice.invoiced_on = invoiced_on or clock.today()
     ledger.ensure_open(invoice.invoiced_on, "invoiced_on")

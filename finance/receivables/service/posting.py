@@ -1,4 +1,4 @@
-"""What issuing does in one transaction, for blue and red invoices alike: credit, open item, stock, value, ledger, number."""
+"""What issuing does in one transaction, blue or red: credit, open item, stock, value, ledger, number."""
 
 from __future__ import annotations
 
@@ -86,12 +86,21 @@ def add_item(invoice: Invoice, settles: Sequence[tuple[int, Decimal]] = ()) -> O
     used = {row.id: min(wanted[row.id], row.open_amount) for row in originals if row.open_amount > 0}
     taken = min(sum(used.values(), ZERO), abs(invoice.gross))
     item = OpenItem(
-        unit_id=invoice.unit_id, dealer_id=invoice.dealer_id, payer_id=invoice.payer_id,
-        legal_entity_id=invoice.legal_entity_id, kind="invoice" if invoice.gross > 0 else "credit",
-        document_kind="invoice", document_id=invoice.id, number=invoice.number, dated_on=day,
-        due_on=invoice.due_on or day, amount=invoice.gross, open_amount=invoice.gross + taken,
-        currency=invoice.currency, closed_on=day if invoice.gross + taken == 0 else None,
-    )  # fmt: skip
+        unit_id=invoice.unit_id,
+        dealer_id=invoice.dealer_id,
+        payer_id=invoice.payer_id,
+        legal_entity_id=invoice.legal_entity_id,
+        kind="invoice" if invoice.gross > 0 else "credit",
+        document_kind="invoice",
+        document_id=invoice.id,
+        number=invoice.number,
+        dated_on=day,
+        due_on=invoice.due_on or day,
+        amount=invoice.gross,
+        open_amount=invoice.gross + taken,
+        currency=invoice.currency,
+        closed_on=day if invoice.gross + taken == 0 else None,
+    )
     db.session.add(item)
     db.session.flush()
     if taken:
@@ -111,9 +120,15 @@ def _settle(item: OpenItem, originals: Sequence[OpenItem], used: dict[int, Decim
         on = max(day, original.dated_on)
         db.session.add(
             Allocation(
-                unit_id=original.unit_id, payer_id=item.payer_id, debit_item_id=original.id, credit_item_id=item.id,
-                amount=amount, allocated_on=on, automatic=True, created_by_id=current().user_id,
-            )  # fmt: skip
+                unit_id=original.unit_id,
+                payer_id=item.payer_id,
+                debit_item_id=original.id,
+                credit_item_id=item.id,
+                amount=amount,
+                allocated_on=on,
+                automatic=True,
+                created_by_id=current().user_id,
+            )
         )
 
 
@@ -131,8 +146,10 @@ def _move_goods(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
     owner = places[locations.owner_key(invoice.owner_unit_id)]
     sold = places[locations.sold_key(invoice.unit_id)]
     facts: dict[str, Any] = {
-        "occurred_on": _dated(invoice), "document_kind": "invoice", "document_id": invoice.id,
-    }  # fmt: skip
+        "occurred_on": _dated(invoice),
+        "document_kind": "invoice",
+        "document_id": invoice.id,
+    }
     moves = [
         stock.Move(owner, sold, line.product_id, line.qty, line.id)
         if line.qty > 0
@@ -167,14 +184,25 @@ def _post_entry(
     if invoice.owner_unit_id != invoice.unit_id:
         owner_entity = org.legal_entity_id_of(invoice.owner_unit_id)
     parties = Parties(
-        invoice.unit_id, invoice.legal_entity_id, invoice.owner_unit_id, owner_entity, invoice.payer_id, invoice.dealer_id
+        invoice.unit_id,
+        invoice.legal_entity_id,
+        invoice.owner_unit_id,
+        owner_entity,
+        invoice.payer_id,
+        invoice.dealer_id,
     )
     categories = {product.id: product.category_id for product in products.values()}
     ledger.post(
-        document_kind="invoice", document_id=invoice.id, event="issued", unit_id=invoice.unit_id,
-        legal_entity_id=invoice.legal_entity_id, posted_on=_dated(invoice), reverses_id=reverses_entry,
-        lines=invoice_posting(parties, lines, categories), currency=invoice.currency,
-    )  # fmt: skip
+        document_kind="invoice",
+        document_id=invoice.id,
+        event="issued",
+        unit_id=invoice.unit_id,
+        legal_entity_id=invoice.legal_entity_id,
+        posted_on=_dated(invoice),
+        reverses_id=reverses_entry,
+        lines=invoice_posting(parties, lines, categories),
+        currency=invoice.currency,
+    )
 
 
 def _number(invoice: Invoice, item: OpenItem | None) -> None:

@@ -37,7 +37,9 @@ from sdm.kernel.permissions import Permission
 
 describe(
     {
-        "receipt.allocated": N_("The receipt is allocated; undo these allocations first, or let the reversal undo them"),
+        "receipt.allocated": N_(
+            "The receipt is allocated; undo these allocations first, or let the reversal undo them"
+        ),
         "receipt.before": N_("%(value)s lies before the date of the receipt, %(date)s"),
         "constraint.uq_receipt_reference": N_("This payer's payment with the same reference is already recorded"),
     }
@@ -96,12 +98,22 @@ def record_receipt(receipt: ReceiptInput) -> DocumentRef:
     if dealer is None:
         raise InvalidInput([FieldError("dealer_id", "input.unknown", receipt.dealer_id)])
     row = Receipt(
-        uuid=receipt.uuid, unit_id=dealer.unit_id, state="recorded", source=receipt.source, dealer_id=dealer.id,
-        payer_id=dealer.payer, legal_entity_id=org.legal_entity_id_of(dealer.unit_id), amount=receipt.amount,
-        received_on=receipt.received_on, method=receipt.method, bank_account=receipt.bank_account,
-        reference=receipt.reference.strip(), order_id=receipt.order_id, note=receipt.note,
+        uuid=receipt.uuid,
+        unit_id=dealer.unit_id,
+        state="recorded",
+        source=receipt.source,
+        dealer_id=dealer.id,
+        payer_id=dealer.payer,
+        legal_entity_id=org.legal_entity_id_of(dealer.unit_id),
+        amount=receipt.amount,
+        received_on=receipt.received_on,
+        method=receipt.method,
+        bank_account=receipt.bank_account,
+        reference=receipt.reference.strip(),
+        order_id=receipt.order_id,
+        note=receipt.note,
         created_by_id=current().user_id,
-    )  # fmt: skip
+    )
     db.session.add(row)
     db.session.flush()
     if row.order_id is None:
@@ -120,7 +132,9 @@ def record_receipt(receipt: ReceiptInput) -> DocumentRef:
 def _check(receipt: ReceiptInput) -> None:
     faults: list[FieldError] = []
     if not ZERO < receipt.amount <= AMOUNT_MAX or receipt.amount != receipt.amount.quantize(Decimal("0.01")):
-        faults.append(FieldError("amount", "input.range", str(receipt.amount), {"low": "0.01", "high": str(AMOUNT_MAX)}))
+        faults.append(
+            FieldError("amount", "input.range", str(receipt.amount), {"low": "0.01", "high": str(AMOUNT_MAX)})
+        )
     if receipt.method not in METHODS:
         faults.append(FieldError("method", "input.choice", receipt.method, {"choices": ", ".join(METHODS)}))
     for name, longest in (("reference", 200), ("bank_account", 200), ("note", 2000)):
@@ -136,26 +150,44 @@ def _check(receipt: ReceiptInput) -> None:
 def _add_item(row: Receipt, amount: Decimal, day: date, *, part: int = 0, counted: bool = True) -> OpenItem:
     reach(Rank.OPEN_ITEM)
     item = OpenItem(
-        unit_id=row.unit_id, dealer_id=row.dealer_id, payer_id=row.payer_id, legal_entity_id=row.legal_entity_id,
-        kind="receipt", document_kind="receipt", document_id=row.id, part=part, number=row.legal_number or row.number,
-        dated_on=day, due_on=day, amount=amount, open_amount=amount, currency=row.currency, counted=counted,
-    )  # fmt: skip
+        unit_id=row.unit_id,
+        dealer_id=row.dealer_id,
+        payer_id=row.payer_id,
+        legal_entity_id=row.legal_entity_id,
+        kind="receipt",
+        document_kind="receipt",
+        document_id=row.id,
+        part=part,
+        number=row.legal_number or row.number,
+        dated_on=day,
+        due_on=day,
+        amount=amount,
+        open_amount=amount,
+        currency=row.currency,
+        counted=counted,
+    )
     db.session.add(item)
     db.session.flush()
     return item
 
 
 def _post(row: Receipt) -> None:
-    """Dr collection account, Cr receivable; where head office collects its bank is debited, through inter-unit lines."""
+    """Dr collection account, Cr receivable; where head office collects, its bank through inter-unit lines."""
     owed = Line(accounts.RECEIVABLE, -row.amount, dealer_id=row.payer_id)
     if parameters.value("receipts.collector", row.unit_id, row.received_on) == "head_office":
         lines = [*_collected_above(row), owed]
     else:
         lines = [Line(accounts.COLLECTION, row.amount, dealer_id=row.dealer_id), owed]
     ledger.post(
-        document_kind="receipt", document_id=row.id, event="recorded", unit_id=row.unit_id,
-        legal_entity_id=row.legal_entity_id, posted_on=row.received_on, lines=lines, currency=row.currency,
-    )  # fmt: skip
+        document_kind="receipt",
+        document_id=row.id,
+        event="recorded",
+        unit_id=row.unit_id,
+        legal_entity_id=row.legal_entity_id,
+        posted_on=row.received_on,
+        lines=lines,
+        currency=row.currency,
+    )
 
 
 def _collected_above(row: Receipt) -> list[Line]:
@@ -193,7 +225,7 @@ def reverse_receipt(
     """
     if not reason.strip():
         raise InvalidInput([FieldError("reason", "input.required")])
-    row = documents.lock(Receipt, receipt_id, version)
+    row: Receipt = documents.lock(Receipt, receipt_id, version)
     documents.require_state(row, {"recorded"}, "reversed")
     day = _checked_day(row, reversed_on or clock.today())
     credit.lock([row.payer_id])
@@ -236,14 +268,22 @@ def _cancel_item(row: Receipt, item_id: int, day: date) -> None:
     item.closed_on = opposite.closed_on = day
     db.session.add(
         Allocation(
-            unit_id=row.unit_id, payer_id=row.payer_id, debit_item_id=opposite.id, credit_item_id=item.id,
-            amount=row.amount, allocated_on=day, automatic=True, created_by_id=current().user_id,
-        )  # fmt: skip
+            unit_id=row.unit_id,
+            payer_id=row.payer_id,
+            debit_item_id=opposite.id,
+            credit_item_id=item.id,
+            amount=row.amount,
+            allocated_on=day,
+            automatic=True,
+            created_by_id=current().user_id,
+        )
     )
 
 
 def _entry_of(row: Receipt) -> int:
-    found = select(Entry.id).where(Entry.document_kind == "receipt", Entry.document_id == row.id, Entry.event == "recorded")
+    found = select(Entry.id).where(
+        Entry.document_kind == "receipt", Entry.document_id == row.id, Entry.event == "recorded"
+    )
     return int(db.session.execute(found).scalar_one())
 
 

@@ -63,9 +63,7 @@ class _Sums:
 
 
 @command(Permission.INVOICE_REVERSE)
-def reverse(
-    invoice_id: int, reason: str, reversed_on: date | None = None, version: int | None = None
-) -> DocumentRef:
+def reverse(invoice_id: int, reason: str, reversed_on: date | None = None, version: int | None = None) -> DocumentRef:
     """Reverse an issued invoice by a red-letter invoice of what was not yet credited; its units can be billed again.
 
     The red invoice settles the original as far as that is open; what was paid stays as a credit of the payer. Locks
@@ -175,12 +173,26 @@ def _rest_of(lines: Sequence[InvoiceLine]) -> list[tuple[InvoiceLine, Decimal]]:
 
 def _red(original: Invoice, day: date, reason: str, **values: Any) -> Invoice:
     red = Invoice(
-        uuid=uuid4(), unit_id=original.unit_id, state="drafted", source=original.source, invoice_kind="red",
-        dealer_id=original.dealer_id, payer_id=original.payer_id, legal_entity_id=original.legal_entity_id,
-        owner_unit_id=original.owner_unit_id, currency=original.currency, invoiced_on=day, due_on=day, term_days=0,
-        tax_treatment="red_letter", reason=reason.strip()[:200], created_by_id=current().user_id,
-        approved_by_id=current().user_id, issued_at=clock.now(), **values,
-    )  # fmt: skip
+        uuid=uuid4(),
+        unit_id=original.unit_id,
+        state="drafted",
+        source=original.source,
+        invoice_kind="red",
+        dealer_id=original.dealer_id,
+        payer_id=original.payer_id,
+        legal_entity_id=original.legal_entity_id,
+        owner_unit_id=original.owner_unit_id,
+        currency=original.currency,
+        invoiced_on=day,
+        due_on=day,
+        term_days=0,
+        tax_treatment="red_letter",
+        reason=reason.strip()[:200],
+        created_by_id=current().user_id,
+        approved_by_id=current().user_id,
+        issued_at=clock.now(),
+        **values,
+    )
     db.session.add(red)
     db.session.flush()
     return red
@@ -195,10 +207,18 @@ def _red_lines(red: Invoice, parts: Sequence[tuple[InvoiceLine, Decimal]]) -> li
         sums = {name: -_part(line, name, done, qty) for name in _SUMS}
         made.append(
             InvoiceLine(
-                invoice_id=red.id, line_no=number, shipment_line_id=line.shipment_line_id,
-                order_line_id=line.order_line_id, original_line_id=line.id, product_id=line.product_id, qty=-qty,
-                price=line.price, tax_rate=line.tax_rate, supply_price=line.supply_price, **sums,
-            )  # fmt: skip
+                invoice_id=red.id,
+                line_no=number,
+                shipment_line_id=line.shipment_line_id,
+                order_line_id=line.order_line_id,
+                original_line_id=line.id,
+                product_id=line.product_id,
+                qty=-qty,
+                price=line.price,
+                tax_rate=line.tax_rate,
+                supply_price=line.supply_price,
+                **sums,
+            )
         )
     db.session.add_all(made)
     for name in ("gross", "net", "vat"):
@@ -212,7 +232,8 @@ def _part(line: InvoiceLine, name: str, done: _Sums, qty: Decimal) -> Decimal:
     if name == "vat":  # the rest of gross and net, so that the three always add up
         return _part(line, "gross", done, qty) - _part(line, "net", done, qty)
     if done.qty + qty == line.qty:
-        return total - getattr(done, name)
+        credited: Decimal = getattr(done, name)
+        return total - credited
     return taken_back(total, line.qty, done.qty, qty)
 
 
@@ -243,7 +264,9 @@ def _open_items(invoice_ids: Collection[int]) -> list[tuple[int, Decimal]]:
 
 
 def _entry_of(invoice_id: int) -> int | None:
-    found = select(Entry.id).where(Entry.document_kind == "invoice", Entry.document_id == invoice_id, Entry.event == "issued")
+    found = select(Entry.id).where(
+        Entry.document_kind == "invoice", Entry.document_id == invoice_id, Entry.event == "issued"
+    )
     return db.session.execute(found).scalar_one_or_none()
 
 
@@ -260,5 +283,3 @@ def _link_return(return_id: int, red: Invoice, originals: Collection[int]) -> No
 def _told(red: Invoice) -> None:
     documents.step(red, "issue", "issued", gross=red.gross)
     outbox.record("invoice.issued", "invoice", red.id, red.unit_id, payer_id=red.payer_id, gross=red.gross)
-
-

@@ -46,15 +46,23 @@ class TaxInvoiceInput:
 def record_tax_invoice(tax: TaxInvoiceInput) -> int:
     """Record a tax invoice with the invoices it covers; all faults at once. Locks the invoices. Answers its id."""
     invoices = {row.id: row for row in lock_rows(Invoice, [invoice_id for invoice_id, _ in tax.links])}
-    original = db.session.execute(select(TaxInvoice).where(TaxInvoice.number == tax.original_number)).scalar_one_or_none()
+    original = db.session.execute(
+        select(TaxInvoice).where(TaxInvoice.number == tax.original_number)
+    ).scalar_one_or_none()
     faults = _faults(tax, original) + _link_faults(tax, invoices)
     if faults:
         raise InvalidInput(faults)
     unit_id = invoices[tax.links[0][0]].unit_id
     row = TaxInvoice(
-        unit_id=unit_id, number=tax.number.strip(), colour=tax.colour, original_id=original.id if original else None,
-        issued_on=tax.issued_on, gross=tax.gross, vat=tax.vat, created_by_id=current().user_id,
-    )  # fmt: skip
+        unit_id=unit_id,
+        number=tax.number.strip(),
+        colour=tax.colour,
+        original_id=original.id if original else None,
+        issued_on=tax.issued_on,
+        gross=tax.gross,
+        vat=tax.vat,
+        created_by_id=current().user_id,
+    )
     db.session.add(row)
     db.session.flush()
     db.session.add_all(

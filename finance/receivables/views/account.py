@@ -54,14 +54,24 @@ def ageing() -> str:
     found = queries.ageing(as_of, by, unit_id)
     unit = org.tree().units.get(unit_id) if unit_id else None
     return page(
-        "receivables/ageing.html", ageing=found, by=by, unit=unit, as_of=as_of, today=clock.today(),
-        rows=[_ageing_row(row, found, unit_id) for row in found.rows[:2000]], bands=_band_words(found.labels),
-        days=queries.days_outstanding(None, as_of) if not unit_id else None, more=len(found.rows) > 2000,
-    )  # fmt: skip
+        "receivables/ageing.html",
+        ageing=found,
+        by=by,
+        unit=unit,
+        as_of=as_of,
+        today=clock.today(),
+        rows=[_ageing_row(row, found, unit_id) for row in found.rows[:2000]],
+        bands=_band_words(found.labels),
+        days=queries.days_outstanding(None, as_of) if not unit_id else None,
+        more=len(found.rows) > 2000,
+    )
 
 
 def _band_words(labels: list[tuple[int, int | None]]) -> list[str]:
-    return [_("%(low)s–%(high)s days", low=low, high=high) if high else _("over %(low)s days", low=low - 1) for low, high in labels]
+    return [
+        _("%(low)s–%(high)s days", low=low, high=high) if high else _("over %(low)s days", low=low - 1)
+        for low, high in labels
+    ]
 
 
 def _ageing_row(row: queries.AgeingRow, found: queries.Ageing, unit_id: int | None) -> dict[str, Any]:
@@ -104,33 +114,64 @@ def _overdue_days() -> Any:
 def _items_list() -> ListSpec:
     side = func.sign(OpenItem.open_amount)
     return ListSpec(
-        name="open_items", title=_l("Open items"), select=_items, id=OpenItem.id, default_sort="due_on",
-        search=(OpenItem.number, Payer.name, Payer.code), card_title="number",
+        name="open_items",
+        title=_l("Open items"),
+        select=_items,
+        id=OpenItem.id,
+        default_sort="due_on",
+        search=(OpenItem.number, Payer.name, Payer.code),
+        card_title="number",
         note=_l("What dealers owe and what they have paid without allocation, as it stands now"),
         columns=(
-            Column("number", _l("Number"), OpenItem.number, "code", filter="text",
-                   link=lambda row: document_url(row.document_kind, row.document_id)),
+            Column(
+                "number",
+                _l("Number"),
+                OpenItem.number,
+                "code",
+                filter="text",
+                link=lambda row: document_url(row.document_kind, row.document_id),
+            ),
             Column("kind", _l("Kind"), OpenItem.kind, filter="choice", choices=tuple(ITEM_KINDS.items())),
-            Column("payer", _l("Payer"), Payer.name, filter="picker", picker="dealer", filter_expr=OpenItem.payer_id,
-                   link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id)),
+            Column(
+                "payer",
+                _l("Payer"),
+                Payer.name,
+                filter="picker",
+                picker="dealer",
+                filter_expr=OpenItem.payer_id,
+                link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id),
+            ),
             Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=OpenItem.unit_id),
             Column("dated_on", _l("Document date"), OpenItem.dated_on, "date", filter="date-range"),
             Column("due_on", _l("Due date"), OpenItem.due_on, "date", filter="date-range"),
             Column("overdue", _l("Days overdue"), _overdue_days(), "integer", sortable=False),
             Column("amount", _l("Amount"), OpenItem.amount, "amount", filter="number-range"),
             Column("open_amount", _l("Open amount"), OpenItem.open_amount, "amount", filter="number-range", total=True),
-            Column("side", _l("Side"), side, filter="choice", filter_expr=_side(), visible=False, sortable=False,
-                   choices=(("debit", _l("owed to us")), ("credit", _l("owed to the dealer")))),
+            Column(
+                "side",
+                _l("Side"),
+                side,
+                filter="choice",
+                filter_expr=_side(),
+                visible=False,
+                sortable=False,
+                choices=(("debit", _l("owed to us")), ("credit", _l("owed to the dealer"))),
+            ),
         ),
-        extra={"document_kind": OpenItem.document_kind, "document_id": OpenItem.document_id, "payer_id": OpenItem.payer_id},
-        presets=(Preset(_l("Overdue"), f"due_on.to={(clock.today() - timedelta(days=1)).isoformat()}&side=debit"),
-                 Preset(_l("Not allocated"), "side=credit")),
+        extra={
+            "document_kind": OpenItem.document_kind,
+            "document_id": OpenItem.document_id,
+            "payer_id": OpenItem.payer_id,
+        },
+        presets=(
+            Preset(_l("Overdue"), f"due_on.to={(clock.today() - timedelta(days=1)).isoformat()}&side=debit"),
+            Preset(_l("Not allocated"), "side=credit"),
+        ),
         empty=_l("Nothing is open: every invoice is settled."),
-    )  # fmt: skip
+    )
 
 
 def _side() -> Any:
-
 
     return case((OpenItem.open_amount > 0, "debit"), else_="credit")
 
@@ -161,18 +202,26 @@ def account(payer_id: int) -> str:
     as_of = pages.date_arg("as_of", clock.today())
     found = queries.ageing(as_of, "dealer", payer_id=payer_id)
     return page(
-        "receivables/account.html", payer=payer, as_of=as_of, columns=queries.ledgers(payer_id, as_of),
-        ageing=found, bands=_band_words(found.labels), headroom=credit.headroom(payer_id),
-        days=queries.days_outstanding(payer_id, as_of), items=[_item_row(row) for row in queries.open_items(payer_id, 500)],
-    )  # fmt: skip
+        "receivables/account.html",
+        payer=payer,
+        as_of=as_of,
+        columns=queries.ledgers(payer_id, as_of),
+        ageing=found,
+        bands=_band_words(found.labels),
+        headroom=credit.headroom(payer_id),
+        days=queries.days_outstanding(payer_id, as_of),
+        items=[_item_row(row) for row in queries.open_items(payer_id, 500)],
+    )
 
 
 def _item_row(row: OpenItem) -> dict[str, Any]:
     names = ("id", "number", "dated_on", "due_on", "amount", "open_amount")
     return {
-        **{name: getattr(row, name) for name in names}, "kind": str(ITEM_KINDS.get(row.kind, row.kind)),
-        "url": document_url(row.document_kind, row.document_id), "days": max((clock.today() - row.due_on).days, 0),
-    }  # fmt: skip
+        **{name: getattr(row, name) for name in names},
+        "kind": str(ITEM_KINDS.get(row.kind, row.kind)),
+        "url": document_url(row.document_kind, row.document_id),
+        "days": max((clock.today() - row.due_on).days, 0),
+    }
 
 
 # --- statement --------------------------------------------------------------------------------------------------------
@@ -195,10 +244,18 @@ def statement(payer_id: int) -> Response | str:
     if part == "excel":
         return _workbook(found)
     rows = [
-        {"dated_on": m.dated_on, "due_on": m.due_on, "kind": str(ITEM_KINDS.get(m.kind, m.kind)), "number": m.number,
-         "debit": m.debit, "credit": m.credit, "balance": m.balance, "url": document_url(m.document_kind, m.document_id)}
+        {
+            "dated_on": m.dated_on,
+            "due_on": m.due_on,
+            "kind": str(ITEM_KINDS.get(m.kind, m.kind)),
+            "number": m.number,
+            "debit": m.debit,
+            "credit": m.credit,
+            "balance": m.balance,
+            "url": document_url(m.document_kind, m.document_id),
+        }
         for m in found.movements
-    ]  # fmt: skip
+    ]
     entity = org.legal_entity_of(payer_of(payer_id).unit_id)
     template = "receivables/statement_print.html" if part == "print" else "receivables/statement.html"
     return page(template, statement=found, rows=rows, legal_entity=entity, today=clock.today())
@@ -218,8 +275,7 @@ def _workbook(found: queries.Statement) -> Response:
     excel.write_workbook(target, f"{found.code} {found.name}", header, rows, formats, [12, 12, 14, 24, 16, 16, 16])
     name = f"statement-{found.payer_id}-{found.date_to}.xlsx"
     return Response(
-        target.getvalue(), mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        target.getvalue(),
+        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )  # fmt: skip
-
-
+    )

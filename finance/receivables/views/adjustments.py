@@ -44,23 +44,32 @@ def _select() -> Select[Any]:
 
 
 LIST = ListSpec(
-    name="adjustments", title=_l("Receivable adjustments"), select=_select, id=ReceivableAdjustment.id,
-    default_sort="-number", row_endpoint="receivables.adjustment", card_title="number",
+    name="adjustments",
+    title=_l("Receivable adjustments"),
+    select=_select,
+    id=ReceivableAdjustment.id,
+    default_sort="-number",
+    row_endpoint="receivables.adjustment",
+    card_title="number",
     search=(ReceivableAdjustment.number, ReceivableAdjustment.reason, Dealer.name),
     columns=(
         Column("number", _l("Number"), ReceivableAdjustment.number, "code", filter="text"),
         Column("adjusted_on", _l("Posting date"), ReceivableAdjustment.adjusted_on, "date", filter="date-range"),
         Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Dealer.id),
         Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
-        Column("reason_code", _l("Kind"), ReceivableAdjustment.reason_code, filter="choice", choices=tuple(REASONS.items())),
+        Column(
+            "reason_code", _l("Kind"), ReceivableAdjustment.reason_code, filter="choice", choices=tuple(REASONS.items())
+        ),
         Column("reason", _l("Reason"), ReceivableAdjustment.reason, filter="text"),
         Column("amount", _l("Amount"), ReceivableAdjustment.amount, "amount", filter="number-range", total=True),
-        Column("state", _l("State"), ReceivableAdjustment.state, "state", states="receivable_adjustment", filter="choice"),
+        Column(
+            "state", _l("State"), ReceivableAdjustment.state, "state", states="receivable_adjustment", filter="choice"
+        ),
     ),
     presets=(Preset(_l("Waits for approval"), "state=requested"),),
     buttons=(Button(_l("New adjustment"), "receivables.new_adjustment", Permission.ADJUSTMENT_ENTER),),
     empty=_l("No account was adjusted yet."),
-)  # fmt: skip
+)
 
 
 @blueprint.get("/adjustments")
@@ -75,9 +84,12 @@ def adjustments() -> AnyResponse | str:
 def new_adjustment() -> AnyResponse | str | tuple[str, int]:
     """Ask for an adjustment."""
     context = {
-        "reasons": [(code, word) for code, word in REASONS.items() if code != "opening"], "today": clock.today(),
-        "uuid": str(uuid4()), "dealer_id": pages.int_arg("dealer"), "dealer": request.args.get("dealer_text", "")[:200],
-    }  # fmt: skip
+        "reasons": [(code, word) for code, word in REASONS.items() if code != "opening"],
+        "today": clock.today(),
+        "uuid": str(uuid4()),
+        "dealer_id": pages.int_arg("dealer"),
+        "dealer": request.args.get("dealer_text", "")[:200],
+    }
     if request.method == "GET":
         return page("receivables/adjustment_form.html", **context)
     return submitted(AdjustmentForm(), _request, "receivables/adjustment_form.html", **context)
@@ -95,11 +107,15 @@ def adjustment(id: int) -> str:
     """One adjustment."""
     row = documents.get(ReceivableAdjustment, id)
     return page(
-        "receivables/adjustment.html", adjustment=row, dealer=db.session.get_one(Dealer, row.dealer_id),
-        unit=db.session.get_one(Unit, row.unit_id), reason=str(REASONS.get(row.reason_code, row.reason_code)),
-        may_decide=row.state == "requested" and may(Permission.ADJUSTMENT_APPROVE), key=str(uuid4()),
+        "receivables/adjustment.html",
+        adjustment=row,
+        dealer=db.session.get_one(Dealer, row.dealer_id),
+        unit=db.session.get_one(Unit, row.unit_id),
+        reason=str(REASONS.get(row.reason_code, row.reason_code)),
+        may_decide=row.state == "requested" and may(Permission.ADJUSTMENT_APPROVE),
+        key=str(uuid4()),
         history=pages.history("receivable_adjustment", id, pages.ACTIONS),
-    )  # fmt: skip
+    )
 
 
 @blueprint.post("/adjustments/<int:id>/decide")
@@ -110,5 +126,7 @@ def decide_adjustment(id: int) -> AnyResponse:
     words = _("posted") if yes else _("rejected")
     return pages.act(
         lambda: service.decide_adjustment(id, yes, pages.text_of("comment"), pages.version()),
-        lambda ref: _("%(number)s %(done)s", number=ref.number, done=words), "receivables.adjustment", id=id,
-    )  # fmt: skip
+        lambda ref: _("%(number)s %(done)s", number=ref.number, done=words),
+        "receivables.adjustment",
+        id=id,
+    )

@@ -67,8 +67,15 @@ def _auto(by: str) -> Any:
 
 def _waiting_list() -> ListSpec:
     return ListSpec(
-        name="allocation", title=_l("Allocation"), select=_waiting, id=Dealer.id, default_sort="name",
-        row_endpoint="receivables.allocate_payer", row_arg="payer_id", search=(Dealer.search,), card_title="name",
+        name="allocation",
+        title=_l("Allocation"),
+        select=_waiting,
+        id=Dealer.id,
+        default_sort="name",
+        row_endpoint="receivables.allocate_payer",
+        row_arg="payer_id",
+        search=(Dealer.search,),
+        card_title="name",
         note=_l("Payers who owe something and have paid something that settles nothing yet"),
         columns=(
             Column("code", _l("Code"), Dealer.code, "code", filter="text"),
@@ -78,14 +85,24 @@ def _waiting_list() -> ListSpec:
             Column("paid", _l("Paid, not allocated"), -_sum(OpenItem.open_amount < 0), "amount"),
         ),
         actions=(
-            BulkAction("reference", _l("Allocate by reference"), _auto("reference"), Permission.ALLOCATION_ENTER,
-                       confirm=_l("Allocate for %(count)s payers what their payments name by number")),
-            BulkAction("oldest", _l("Allocate oldest first"), _auto("oldest"), Permission.ALLOCATION_ENTER,
-                       confirm=_l("Allocate for %(count)s payers, earliest due first")),
+            BulkAction(
+                "reference",
+                _l("Allocate by reference"),
+                _auto("reference"),
+                Permission.ALLOCATION_ENTER,
+                confirm=_l("Allocate for %(count)s payers what their payments name by number"),
+            ),
+            BulkAction(
+                "oldest",
+                _l("Allocate oldest first"),
+                _auto("oldest"),
+                Permission.ALLOCATION_ENTER,
+                confirm=_l("Allocate for %(count)s payers, earliest due first"),
+            ),
         ),
         buttons=(Button(_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER, primary=False),),
         empty=_l("Every payment is allocated."),
-    )  # fmt: skip
+    )
 
 
 @blueprint.route("/allocation", methods=["GET", "POST"])
@@ -128,11 +145,17 @@ def _board(payer: Dealer, by: str) -> dict[str, Any]:
     debits = [rows[row.id] for row in known if row.open_amount > 0]
     credits = [rows[row.id] for row in known if row.open_amount < 0]
     return {
-        "payer": payer, "by": by, "proposals": proposals, "today": clock.today(),
-        "debit_choices": _choices(debits), "credit_choices": _choices(credits), "debits": debits, "credits": credits,
+        "payer": payer,
+        "by": by,
+        "proposals": proposals,
+        "today": clock.today(),
+        "debit_choices": _choices(debits),
+        "credit_choices": _choices(credits),
+        "debits": debits,
+        "credits": credits,
         "owed": sum((row.open_amount for row in known if row.open_amount > 0), Decimal(0)),
         "paid": -sum((row.open_amount for row in known if row.open_amount < 0), Decimal(0)),
-    }  # fmt: skip
+    }
 
 
 def _choices(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
@@ -141,10 +164,16 @@ def _choices(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
 
 def _row(row: OpenItem) -> dict[str, Any]:
     return {
-        "id": row.id, "number": row.number, "kind": str(ITEM_KINDS.get(row.kind, row.kind)), "dated_on": row.dated_on,
-        "due_on": row.due_on, "amount": row.amount, "open": abs(row.open_amount),
-        "url": document_url(row.document_kind, row.document_id), "late": row.open_amount > 0 and row.due_on < clock.today(),
-    }  # fmt: skip
+        "id": row.id,
+        "number": row.number,
+        "kind": str(ITEM_KINDS.get(row.kind, row.kind)),
+        "dated_on": row.dated_on,
+        "due_on": row.due_on,
+        "amount": row.amount,
+        "open": abs(row.open_amount),
+        "url": document_url(row.document_kind, row.document_id),
+        "late": row.open_amount > 0 and row.due_on < clock.today(),
+    }
 
 
 def _pairs() -> list[tuple[int, int, Decimal]]:
@@ -181,12 +210,24 @@ def _undo(allocation_id: Any) -> str:
 
 
 ALLOCATIONS = ListSpec(
-    name="allocations", title=_l("Allocations made"), select=_made, id=Allocation.id, default_sort="-on",
-    search=(Debit.number, Credit.number, Dealer.name), card_title="debit",
+    name="allocations",
+    title=_l("Allocations made"),
+    select=_made,
+    id=Allocation.id,
+    default_sort="-on",
+    search=(Debit.number, Credit.number, Dealer.name),
+    card_title="debit",
     columns=(
         Column("on", _l("Allocated on"), Allocation.allocated_on, "date", filter="date-range"),
-        Column("payer", _l("Payer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Allocation.payer_id,
-               link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id)),
+        Column(
+            "payer",
+            _l("Payer"),
+            Dealer.name,
+            filter="picker",
+            picker="dealer",
+            filter_expr=Allocation.payer_id,
+            link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id),
+        ),
         Column("debit", _l("Owed"), Debit.number, "code", filter="text"),
         Column("credit", _l("Settled by"), Credit.number, "code", filter="text"),
         Column("amount", _l("Amount"), Allocation.amount, "amount", filter="number-range", total=True),
@@ -195,11 +236,18 @@ ALLOCATIONS = ListSpec(
     ),
     extra={"payer_id": Allocation.payer_id},
     actions=(
-        BulkAction("undo", _l("Undo"), _undo, Permission.ALLOCATION_ENTER, tone="bad", icon="arrow-back-up",
-                   confirm=_l("Undo %(count)s allocations: their items are open again")),
+        BulkAction(
+            "undo",
+            _l("Undo"),
+            _undo,
+            Permission.ALLOCATION_ENTER,
+            tone="bad",
+            icon="arrow-back-up",
+            confirm=_l("Undo %(count)s allocations: their items are open again"),
+        ),
     ),
     empty=_l("Nothing is allocated yet."),
-)  # fmt: skip
+)
 
 
 @blueprint.route("/allocations", methods=["GET", "POST"])

@@ -37,6 +37,8 @@ register_states(
 nav.register(
     NavItem("money", _l("Ageing"), "receivables.ageing", Permission.RECEIVABLE_READ, "hourglass", order=30),
     NavItem("money", _l("Open items"), "receivables.items", Permission.RECEIVABLE_READ, "list-details", order=35),
-    NavItem("money", _l("Allocation"), "receivables.allocate", Permission.ALLOCATION_ENTER, "arrows-exchange", order=40),
+    NavItem(
+        "money", _l("Allocation"), "receivables.allocate", Permission.ALLOCATION_ENTER, "arrows-exchange", order=40
+    ),
     NavItem("money", _l("Adjustments"), "receivables.adjustments", Permission.RECEIVABLE_READ, "adjustments", order=50),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +9,12 @@ from flask import Blueprint, request
 from sqlalchemy import Select, func, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from branches.catalogue.models import Product
 from branches.org.models import Dealer, Unit
 from finance import pages
 from finance.receivables import printing, queries, service
-from finance.receivables.models import Invoice, InvoiceLine, TaxInvoiceLink
+from finance.receivables.models import Invoice
 from finance.receivables.queries.billable import billable_qty, billable_select
-from finance.receivables.service import BillInput, BillLine, TaxInvoiceInput
+from finance.receivables.service import BillInput, BillLine
 from inventory.shipments.models import Shipment, ShipmentLine
 from inventory.stock.pages import product_names
 from sdm.kernel import clock
@@ -55,8 +52,13 @@ def _select() -> Select[Any]:
 
 
 LIST = ListSpec(
-    name="invoices", title=_l("Invoices"), select=_select, id=Invoice.id, default_sort="-number",
-    row_endpoint="invoices.show", card_title="number",
+    name="invoices",
+    title=_l("Invoices"),
+    select=_select,
+    id=Invoice.id,
+    default_sort="-number",
+    row_endpoint="invoices.show",
+    card_title="number",
     search=(Invoice.number, Invoice.legal_number, Invoice.external_number, Dealer.name),
     columns=(
         Column("number", _l("Number"), Invoice.number, "code", filter="text"),
@@ -70,7 +72,9 @@ LIST = ListSpec(
         Column("gross", _l("Amount"), Invoice.gross, "amount", filter="number-range", total=True),
         Column("net", _l("Net"), Invoice.net, "amount", total=True, visible=False),
         Column("vat", _l("VAT"), Invoice.vat, "amount", total=True, visible=False),
-        Column("external_number", _l("Number elsewhere"), Invoice.external_number, "code", filter="text", visible=False),
+        Column(
+            "external_number", _l("Number elsewhere"), Invoice.external_number, "code", filter="text", visible=False
+        ),
         Column("reason", _l("Reason"), Invoice.reason, visible=False),
     ),
     presets=(
@@ -81,17 +85,24 @@ LIST = ListSpec(
     buttons=(Button(_l("Apply for an invoice"), "invoices.to_bill", Permission.INVOICE_APPLY),),
     actions=(
         BulkAction(
-            "submit", _l("Submit"), lambda key: service.submit(int(key)).number, Permission.INVOICE_APPLY,
-            confirm=_l("Submit %(count)s applications for examination"), icon="send",
+            "submit",
+            _l("Submit"),
+            lambda key: service.submit(int(key)).number,
+            Permission.INVOICE_APPLY,
+            confirm=_l("Submit %(count)s applications for examination"),
+            icon="send",
         ),
         BulkAction(
-            "issue", _l("Issue"), lambda key: service.issue(int(key)).number, Permission.INVOICE_APPROVE,
+            "issue",
+            _l("Issue"),
+            lambda key: service.issue(int(key)).number,
+            Permission.INVOICE_APPROVE,
             confirm=_l("Issue %(count)s invoices: the receivable rises and the goods leave financial stock"),
         ),
     ),
     empty=_l("Apply for an invoice for what dealers have signed for."),
     empty_button=Button(_l("To bill"), "invoices.to_bill", Permission.INVOICE_APPLY),
-)  # fmt: skip
+)
 
 
 @blueprint.route("/", methods=["GET", "POST"])
@@ -132,12 +143,21 @@ def _apply_one(shipment_id: Any) -> str:
 
 def _to_bill_list() -> ListSpec:
     return ListSpec(
-        name="to_bill", title=_l("To bill"), select=_to_bill, id=Shipment.id, default_sort="signed_on",
-        row_endpoint="invoices.new", row_arg="shipment", card_title="number",
-        search=(Shipment.number, Dealer.name), note=_l("Delivered goods that are not invoiced yet"),
+        name="to_bill",
+        title=_l("To bill"),
+        select=_to_bill,
+        id=Shipment.id,
+        default_sort="signed_on",
+        row_endpoint="invoices.new",
+        row_arg="shipment",
+        card_title="number",
+        search=(Shipment.number, Dealer.name),
+        note=_l("Delivered goods that are not invoiced yet"),
         columns=(
             Column("number", _l("Delivery"), Shipment.number, "code", filter="text"),
-            Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Shipment.dealer_id),
+            Column(
+                "dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Shipment.dealer_id
+            ),
             Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Shipment.unit_id),
             Column("shipped_on", _l("Shipped on"), Shipment.shipped_on, "date", filter="date-range"),
             Column("signed_on", _l("Signed on"), Shipment.signed_on, "date", filter="date-range"),
@@ -146,12 +166,16 @@ def _to_bill_list() -> ListSpec:
         ),
         actions=(
             BulkAction(
-                "combine", _l("Apply for one invoice per payer"), _apply_one, Permission.INVOICE_APPLY,
-                confirm=_l("Draft invoices for %(count)s deliveries, one per payer"), icon="file-plus",
+                "combine",
+                _l("Apply for one invoice per payer"),
+                _apply_one,
+                Permission.INVOICE_APPLY,
+                confirm=_l("Draft invoices for %(count)s deliveries, one per payer"),
+                icon="file-plus",
             ),
         ),
         empty=_l("Everything that was signed for is invoiced."),
-    )  # fmt: skip
+    )
 
 
 @blueprint.route("/to-bill", methods=["GET", "POST"])
@@ -183,7 +207,9 @@ def new() -> AnyResponse | str | tuple[str, int]:
     """Application for chosen lines and quantities of one dealer's deliveries."""
     shipment_id, dealer_id = pages.int_arg("shipment"), pages.int_arg("dealer")
     wanted = [shipment_id] if shipment_id else None
-    found = queries.billable(dealer_id=dealer_id, shipment_ids=wanted, limit=LINES_SHOWN) if (wanted or dealer_id) else []
+    found = (
+        queries.billable(dealer_id=dealer_id, shipment_ids=wanted, limit=LINES_SHOWN) if (wanted or dealer_id) else []
+    )
     names = product_names({line.product_id for line in found})
     context: dict[str, Any] = {"lines": found, "names": names, "key": str(uuid4())}
     if request.method == "GET":
@@ -214,12 +240,21 @@ def show(id: int) -> str:
     """One invoice with its lines, warnings, chain, tax invoices, history and postings."""
     shown = queries.invoice_page(id)
     return page(
-        "receivables/invoice.html", shown=shown, invoice=shown.invoice, steps=_steps(shown.invoice), key=str(uuid4()),
+        "receivables/invoice.html",
+        shown=shown,
+        invoice=shown.invoice,
+        steps=_steps(shown.invoice),
+        key=str(uuid4()),
         warnings=[printing.warning_text(one) for one in (shown.invoice.warnings or {}).get("warnings", [])],
-        chain=pages.chain("invoice", id), history=pages.history("invoice", id, pages.ACTIONS), today=clock.today(),
-        may_examine=_may_examine(shown.invoice), lines=[printing.line_row(line) for line in shown.lines],
-        may_reverse=shown.invoice.state == "issued" and shown.invoice.invoice_kind == "blue" and may(Permission.INVOICE_REVERSE),
-    )  # fmt: skip
+        chain=pages.chain("invoice", id),
+        history=pages.history("invoice", id, pages.ACTIONS),
+        today=clock.today(),
+        may_examine=_may_examine(shown.invoice),
+        lines=[printing.line_row(line) for line in shown.lines],
+        may_reverse=shown.invoice.state == "issued"
+        and shown.invoice.invoice_kind == "blue"
+        and may(Permission.INVOICE_REVERSE),
+    )
 
 
 def _may_examine(invoice: Invoice) -> bool:
@@ -232,25 +267,45 @@ def _steps(invoice: Invoice) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     if may(Permission.INVOICE_APPLY) and invoice.state in {"drafted", "submitted"}:
         steps.append(
-            {"label": _("Withdraw"), "url": url_or_none("invoices.withdraw", id=invoice.id), "fields": fields,
-             "icon": "arrow-back-up", "confirm": _("Withdraw %(number)s; its deliveries can be billed again", number=invoice.number)}
-        )  # fmt: skip
+            {
+                "label": _("Withdraw"),
+                "url": url_or_none("invoices.withdraw", id=invoice.id),
+                "fields": fields,
+                "icon": "arrow-back-up",
+                "confirm": _("Withdraw %(number)s; its deliveries can be billed again", number=invoice.number),
+            }
+        )
     if may(Permission.INVOICE_APPLY) and invoice.state in {"drafted", "rejected"}:
         steps.append(
-            {"label": _("Submit"), "url": url_or_none("invoices.submit", id=invoice.id), "fields": fields,
-             "icon": "send", "primary": True}
-        )  # fmt: skip
+            {
+                "label": _("Submit"),
+                "url": url_or_none("invoices.submit", id=invoice.id),
+                "fields": fields,
+                "icon": "send",
+                "primary": True,
+            }
+        )
     if may(Permission.INVOICE_APPROVE) and invoice.state == "approved":
         text = _("Issue %(number)s: the receivable rises by %(amount)s", number=invoice.number, amount=invoice.gross)
         steps.append(
-            {"label": _("Issue"), "url": url_or_none("invoices.issue", id=invoice.id), "fields": fields,
-             "icon": "check", "primary": True, "confirm": text}
-        )  # fmt: skip
+            {
+                "label": _("Issue"),
+                "url": url_or_none("invoices.issue", id=invoice.id),
+                "fields": fields,
+                "icon": "check",
+                "primary": True,
+                "confirm": text,
+            }
+        )
     if may(Permission.TAX_INVOICE_RECORD) and invoice.state in {"issued", "reversed"}:
         steps.append(
-            {"label": _("Record tax invoice"), "url": url_or_none("invoices.tax", id=invoice.id), "method": "get",
-             "icon": "file-check"}
-        )  # fmt: skip
+            {
+                "label": _("Record tax invoice"),
+                "url": url_or_none("invoices.tax", id=invoice.id),
+                "method": "get",
+                "icon": "file-check",
+            }
+        )
     return steps
 
 
@@ -260,9 +315,11 @@ def paper(id: int) -> str:
     """The invoice as printed: tax number, names, goods, amounts, the total in capitals (FI-04)."""
     shown = queries.invoice_page(id)
     return page(
-        "receivables/invoice_print.html", shown=shown, invoice=shown.invoice,
+        "receivables/invoice_print.html",
+        shown=shown,
+        invoice=shown.invoice,
         capitals=printing.in_capitals(shown.invoice.gross),
-    )  # fmt: skip
+    )
 
 
 @blueprint.post("/<int:id>/submit")
@@ -270,9 +327,11 @@ def paper(id: int) -> str:
 def submit(id: int) -> AnyResponse:
     """Hand in for examination."""
     return pages.act(
-        lambda: service.submit(id, pages.version()), lambda ref: _("%(number)s waits for examination", number=ref.number),
-        "invoices.show", id=id,
-    )  # fmt: skip
+        lambda: service.submit(id, pages.version()),
+        lambda ref: _("%(number)s waits for examination", number=ref.number),
+        "invoices.show",
+        id=id,
+    )
 
 
 @blueprint.post("/<int:id>/withdraw")
@@ -280,9 +339,11 @@ def submit(id: int) -> AnyResponse:
 def withdraw(id: int) -> AnyResponse:
     """Take an application back."""
     return pages.act(
-        lambda: service.withdraw(id, pages.version()), lambda ref: _("%(number)s withdrawn", number=ref.number),
-        "invoices.show", id=id,
-    )  # fmt: skip
+        lambda: service.withdraw(id, pages.version()),
+        lambda ref: _("%(number)s withdrawn", number=ref.number),
+        "invoices.show",
+        id=id,
+    )
 
 
 @blueprint.post("/<int:id>/examine")
@@ -308,9 +369,11 @@ def examine(id: int) -> AnyResponse:
 def issue(id: int) -> AnyResponse:
     """Issue an approved application."""
     return pages.act(
-        lambda: service.issue(id, version=pages.version()), lambda ref: _("%(number)s issued", number=ref.number),
-        "invoices.show", id=id,
-    )  # fmt: skip
+        lambda: service.issue(id, version=pages.version()),
+        lambda ref: _("%(number)s issued", number=ref.number),
+        "invoices.show",
+        id=id,
+    )
 
 
 @blueprint.post("/<int:id>/reverse")
@@ -319,113 +382,7 @@ def reverse(id: int) -> AnyResponse:
     """Reverse an issued invoice by a red-letter invoice."""
     return pages.act(
         lambda: service.reverse(id, pages.text_of("reason"), pages.date_of("reversed_on"), pages.version()),
-        lambda ref: _("Reversed by red-letter invoice %(number)s", number=ref.number), "invoices.show", id=id,
-    )  # fmt: skip
-
-
-# --- tax invoices -----------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/<int:id>/tax", methods=["GET", "POST"])
-@view(Permission.TAX_INVOICE_RECORD)
-def tax(id: int) -> AnyResponse | str | tuple[str, int]:
-    """Record the tax invoice of this invoice (and of others of the same payer)."""
-    shown = queries.invoice_page(id)
-    covered = sum((gross for _tax, gross in shown.tax_invoices), Decimal(0))
-    others = _same_payer(shown.invoice)
-    context: dict[str, Any] = {
-        "shown": shown, "invoice": shown.invoice, "left": shown.invoice.gross - covered, "others": others,
-        "today": clock.today(), "key": str(uuid4()),
-    }  # fmt: skip
-    if request.method == "GET":
-        return page("receivables/tax_invoice.html", **context)
-    try:
-        service.record_tax_invoice(_tax_input(shown.invoice, others))
-    except InvalidInput as error:
-        return render_422("receivables/tax_invoice.html", errors_of(error), **context)
-    flash(_("Tax invoice recorded"))
-    return see_other("invoices.show", id=id)
-
-
-def _same_payer(invoice: Invoice) -> list[Invoice]:
-    statement = select(Invoice).where(
-        Invoice.payer_id == invoice.payer_id, Invoice.state == "issued", Invoice.id != invoice.id,
-        Invoice.invoice_kind == invoice.invoice_kind, ~Invoice.id.in_(_covered_fully()),
-    )  # fmt: skip
-    return list(db.session.execute(statement.order_by(Invoice.id.desc()).limit(20)).scalars())
-
-
-InvoiceHead = Invoice.__table__.alias("covered_invoice")
-
-
-def _covered_fully() -> Any:
-    total = func.sum(TaxInvoiceLink.gross)
-    return (
-        select(TaxInvoiceLink.invoice_id)
-        .join(InvoiceHead, InvoiceHead.c.id == TaxInvoiceLink.invoice_id)
-        .group_by(TaxInvoiceLink.invoice_id, InvoiceHead.c.gross)
-        .having(total == InvoiceHead.c.gross)
+        lambda ref: _("Reversed by red-letter invoice %(number)s", number=ref.number),
+        "invoices.show",
+        id=id,
     )
-
-
-def _tax_input(invoice: Invoice, others: list[Invoice]) -> TaxInvoiceInput:
-    links = []
-    for row in (invoice, *others):
-        gross = pages.amount_of(request.form.get(f"gross_{row.id}", ""), f"gross_{row.id}")
-        if gross:
-            links.append((row.id, gross))
-    total = sum((gross for _id, gross in links), Decimal(0))
-    return TaxInvoiceInput(
-        number=pages.text_of("number", 64), issued_on=pages.date_of("issued_on") or date.min, gross=total,
-        vat=pages.amount_of(request.form.get("vat", ""), "vat") or Decimal(0), links=links,
-        colour="red" if invoice.gross < 0 else "blue", original_number=pages.text_of("original_number", 64),
-    )  # fmt: skip
-
-
-# --- margin per sale (FI-23) ------------------------------------------------------------------------------------------
-
-
-def _margin_select() -> Select[Any]:
-    return (
-        select(InvoiceLine)
-        .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
-        .join(Dealer, Dealer.id == Invoice.dealer_id)
-        .join(Unit, Unit.id == Invoice.unit_id)
-        .join(Product, Product.id == InvoiceLine.product_id)
-        .where(Invoice.state.in_(["issued", "reversed"]))
-    )
-
-
-def _margin_list() -> ListSpec:
-    margin = InvoiceLine.net - InvoiceLine.cost
-    return ListSpec(
-        name="margin", title=_l("Margin per sale"), select=_margin_select, id=InvoiceLine.id, default_sort="-invoiced_on",
-        search=(Invoice.legal_number, Product.code, Product.name, Dealer.name), card_title="invoice",
-        note=_l("Cost at the supply price of the invoice date, without VAT"),
-        columns=(
-            Column("invoice", _l("Invoice number"), func.coalesce(Invoice.legal_number, Invoice.number), "code",
-                   link=lambda row: url_or_none("invoices.show", id=row.invoice_id)),
-            Column("invoiced_on", _l("Invoice date"), Invoice.invoiced_on, "date", filter="date-range"),
-            Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Invoice.unit_id),
-            Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Invoice.dealer_id),
-            Column("code", _l("Code"), Product.code, "code", filter="text"),
-            Column("product", _l("Product"), Product.name, filter="picker", picker="product", filter_expr=Product.id),
-            Column("qty", _l("Quantity"), InvoiceLine.qty, "quantity", total=True),
-            Column("net", _l("Revenue, net"), InvoiceLine.net, "amount", total=True),
-            Column("cost", _l("Cost at supply price"), InvoiceLine.cost, "amount", total=True),
-            Column("margin", _l("Gross margin"), margin, "amount", total=True, filter="number-range"),
-            Column("rate", _l("Margin rate"), margin / func.nullif(InvoiceLine.net, 0), "percent", sortable=False),
-        ),
-        extra={"invoice_id": Invoice.id}, presets=(Preset(_l("Sold at a loss"), "margin.to=-0.01"),),
-        empty=_l("Nothing is invoiced yet."),
-    )  # fmt: skip
-
-
-@blueprint.get("/margin")
-@view(Permission.SUPPLY_PRICE_READ)
-def margin() -> AnyResponse | str:
-    """Revenue, cost at supply price and margin of every invoiced line."""
-    return render_list(_margin_list())
-
-
-nav.register(NavItem("money", _l("Margin per sale"), "invoices.margin", Permission.SUPPLY_PRICE_READ, "percentage", order=60))

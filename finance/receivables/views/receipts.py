@@ -65,14 +65,21 @@ def _select() -> Select[Any]:
 def _list() -> ListSpec:
     item = item_query()[0]
     return ListSpec(
-        name="receipts", title=_l("Receipts"), select=_select, id=Receipt.id, default_sort="-number",
-        row_endpoint="receipts.show", card_title="number",
+        name="receipts",
+        title=_l("Receipts"),
+        select=_select,
+        id=Receipt.id,
+        default_sort="-number",
+        row_endpoint="receipts.show",
+        card_title="number",
         search=(Receipt.number, Receipt.legal_number, Receipt.reference, Dealer.name),
         columns=(
             Column("number", _l("Number"), Receipt.number, "code", filter="text"),
             Column("legal_number", _l("Receipt number"), Receipt.legal_number, "code", filter="text"),
             Column("received_on", _l("Received on"), Receipt.received_on, "date", filter="date-range"),
-            Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Receipt.dealer_id),
+            Column(
+                "dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Receipt.dealer_id
+            ),
             Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Receipt.unit_id),
             Column("method", _l("Method"), Receipt.method, filter="choice", choices=tuple(METHOD_WORDS.items())),
             Column("reference", _l("Bank reference"), Receipt.reference, filter="text"),
@@ -85,7 +92,7 @@ def _list() -> ListSpec:
         buttons=(Button(_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER),),
         empty=_l("Enter the money that dealers have paid."),
         empty_button=Button(_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER),
-    )  # fmt: skip
+    )
 
 
 @blueprint.route("/", methods=["GET", "POST"])
@@ -100,9 +107,12 @@ def index() -> AnyResponse | str:
 def new() -> AnyResponse | str | tuple[str, int]:
     """Entry of a receipt; the page's UUID makes a second click harmless."""
     context = {
-        "methods": list(METHOD_WORDS.items()), "today": clock.today(), "uuid": str(uuid4()),
-        "dealer_id": pages.int_arg("dealer"), "dealer": request.args.get("dealer_text", "")[:200],
-    }  # fmt: skip
+        "methods": list(METHOD_WORDS.items()),
+        "today": clock.today(),
+        "uuid": str(uuid4()),
+        "dealer_id": pages.int_arg("dealer"),
+        "dealer": request.args.get("dealer_text", "")[:200],
+    }
     if request.method == "GET":
         return page("receivables/receipt_form.html", **context)
     return submitted(ReceiptForm(), _record, "receivables/receipt_form.html", **context)
@@ -122,28 +132,42 @@ def show(id: int) -> str:
     """One receipt with what it settles."""
     shown = receipt_page(id)
     return page(
-        "receivables/receipt.html", shown=shown, receipt=shown.receipt, key=str(uuid4()), today=clock.today(),
-        method=str(METHOD_WORDS.get(shown.receipt.method, shown.receipt.method)), steps=_steps(shown.receipt),
-        chain=pages.chain("receipt", id), history=pages.history("receipt", id, pages.ACTIONS),
+        "receivables/receipt.html",
+        shown=shown,
+        receipt=shown.receipt,
+        key=str(uuid4()),
+        today=clock.today(),
+        method=str(METHOD_WORDS.get(shown.receipt.method, shown.receipt.method)),
+        steps=_steps(shown.receipt),
+        chain=pages.chain("receipt", id),
+        history=pages.history("receipt", id, pages.ACTIONS),
         may_reverse=shown.receipt.state == "recorded" and may(Permission.RECEIPT_REVERSE),
         allocations=[_allocation_row(row) for row in shown.allocations],
-    )  # fmt: skip
+    )
 
 
 def _allocation_row(row: Any) -> dict[str, Any]:
     return {
-        "number": row.number, "due_on": row.due_on, "amount": row.amount, "on": row.allocated_on,
+        "number": row.number,
+        "due_on": row.due_on,
+        "amount": row.amount,
+        "on": row.allocated_on,
         "url": url_or_none("invoices.show", id=row.document_id) if row.document_kind == "invoice" else None,
-    }  # fmt: skip
+    }
 
 
 def _steps(receipt: Receipt) -> list[dict[str, Any]]:
     if receipt.state != "recorded" or not may(Permission.ALLOCATION_ENTER):
         return []
     return [
-        {"label": _("Allocate"), "url": url_or_none("receivables.allocate_payer", payer_id=receipt.payer_id), "method": "get",
-         "primary": True, "icon": "arrows-exchange"}
-    ]  # fmt: skip
+        {
+            "label": _("Allocate"),
+            "url": url_or_none("receivables.allocate_payer", payer_id=receipt.payer_id),
+            "method": "get",
+            "primary": True,
+            "icon": "arrows-exchange",
+        }
+    ]
 
 
 @blueprint.post("/<int:id>/reverse")
@@ -155,7 +179,7 @@ def reverse(id: int) -> AnyResponse:
         lambda: service.reverse_receipt(
             id, pages.text_of("reason"), pages.date_of("reversed_on"), pages.version(), undo_allocations=undo
         ),
-        lambda ref: _("Receipt %(number)s reversed", number=ref.number), "receipts.show", id=id,
-    )  # fmt: skip
-
-
+        lambda ref: _("Receipt %(number)s reversed", number=ref.number),
+        "receipts.show",
+        id=id,
+    )

@@ -80,9 +80,7 @@ def test_deciding_on_the_page_takes_the_work_item_away(net: inventory.Network) -
 
 def test_limits_and_adjustments_are_decided_from_the_inbox(net: inventory.Network) -> None:
     change = credit_service.propose_limit(kind="limit", amount=D(900), reason="season", payer_id=net.dealers[0])
-    asked = service.request_adjustment(
-        AdjustmentInput(net.dealers[0], D(5), "interest", "late", date(2026, 3, 2))
-    )
+    asked = service.request_adjustment(AdjustmentInput(net.dealers[0], D(5), "interest", "late", date(2026, 3, 2)))
     with boss(net):
         cases.handle(item(f"credit_limit:{change}").id, "approve")
         cases.handle(item(f"receivable_adjustment:{asked.id}").id, "approve")

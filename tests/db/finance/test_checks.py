@@ -68,11 +68,12 @@ def test_right_books_have_no_offenders(books: inventory.Network) -> None:
 
 
 CORRUPTIONS = {
-    "ledger.balanced": "UPDATE entry_line SET amount = amount + 1 WHERE line_no = 1 AND entry_id = (SELECT min(id) FROM entry)",
+    "ledger.balanced": "UPDATE entry_line SET amount = amount + 1 WHERE line_no = 1"
+    " AND entry_id = (SELECT min(id) FROM entry)",
     "ledger.lines": "UPDATE entry SET line_count = line_count + 1 WHERE id = (SELECT min(id) FROM entry)",
     "ledger.periods": "UPDATE entry SET posted_on = '2026-05-01' WHERE id = (SELECT min(id) FROM entry)",
-    "ledger.inter_unit": "UPDATE entry_line SET amount = amount + 1 WHERE (entry_id, line_no) = (SELECT entry_id, line_no"
-    " FROM entry_line WHERE counter_unit_id IS NOT NULL ORDER BY 1, 2 LIMIT 1)",
+    "ledger.inter_unit": "UPDATE entry_line SET amount = amount + 1 WHERE (entry_id, line_no) ="
+    " (SELECT entry_id, line_no FROM entry_line WHERE counter_unit_id IS NOT NULL ORDER BY 1, 2 LIMIT 1)",
     "ledger.trial_balance": "DELETE FROM entry_line WHERE line_no = 1 AND entry_id = (SELECT min(id) FROM entry)",
     "ledger.inventory": "UPDATE stock_value SET value = value + 1",
     "receivables.control": "UPDATE entry_line SET dealer_id = NULL WHERE account_code = '1122'",

@@ -48,7 +48,9 @@ def payer(net: inventory.Network) -> int:
 
 def receive(net: inventory.Network, qty: str = "100", cost: str | None = "55", product: int = 0, place: int = 0) -> int:
     line = ReceivedLine(net.products[product], D(qty), D(cost) if cost else None)
-    return goods.save_receipt(ReceiptInput(warehouse_id=net.warehouses[place], received_on=DAY, lines=[line]), post=True).id
+    return goods.save_receipt(
+        ReceiptInput(warehouse_id=net.warehouses[place], received_on=DAY, lines=[line]), post=True
+    ).id
 
 
 def examiner(net: inventory.Network) -> object:
@@ -87,16 +89,26 @@ def test_issuing_moves_receivable_stock_value_and_ledger_in_one_transaction(net:
     assert (invoice.state, invoice.gross, invoice.net, invoice.vat) == ("issued", D(1130), D(1000), D(130))
     assert (invoice.cost, invoice.due_on) == (D(600), date(2026, 4, 1))
     assert balances(net.units[0]) == {
-        accounts.RECEIVABLE: D(1130), accounts.REVENUE: D(-1000), accounts.OUTPUT_VAT: D(-130), accounts.COST: D(600),
-        accounts.INVENTORY: D(5400), accounts.SUPPLY_CLEARING: D(-5500), accounts.SUPPLY_VARIANCE: D(-500),
-    }  # fmt: skip
+        accounts.RECEIVABLE: D(1130),
+        accounts.REVENUE: D(-1000),
+        accounts.OUTPUT_VAT: D(-130),
+        accounts.COST: D(600),
+        accounts.INVENTORY: D(5400),
+        accounts.SUPPLY_CLEARING: D(-5500),
+        accounts.SUPPLY_VARIANCE: D(-500),
+    }
     assert on_hand(locations.owner(net.units[0]), net.products[0]) == D(90)
     assert on_hand(locations.sold(net.units[0]), net.products[0]) == D(10)
     value = db.session.get_one(StockValue, (net.units[0], net.products[0]), populate_existing=True)
     assert (value.qty, value.value) == (D(90), D(5400))
     assert credit.headroom(payer).buckets.items == D(1130)
     [item] = queries.open_items(payer)
-    assert (item.amount, item.open_amount, item.number, item.due_on) == (1130, 1130, invoice.legal_number, invoice.due_on)
+    assert (item.amount, item.open_amount, item.number, item.due_on) == (
+        1130,
+        1130,
+        invoice.legal_number,
+        invoice.due_on,
+    )
 
 
 def test_legal_numbers_have_no_gaps_within_a_company_and_year(net: inventory.Network, payer: int) -> None:
@@ -256,14 +268,19 @@ def test_a_partly_credited_invoice_is_reversed_by_its_rest(net: inventory.Networ
     assert credit.headroom(payer).buckets.items == 0
 
 
-def test_goods_owned_by_head_office_are_supplied_through_inter_unit_accounts(net: inventory.Network, payer: int) -> None:
+def test_goods_owned_by_head_office_are_supplied_through_inter_unit_accounts(
+    net: inventory.Network, payer: int
+) -> None:
     pricing.supply_price(net.products[0], "60")
     [line] = delivery(net, owner_unit_id=net.head_office)
     issued(net, [BillLine(line)])
     assert balances(net.units[0]) == {
-        accounts.RECEIVABLE: D(1130), accounts.REVENUE: D(-1000), accounts.OUTPUT_VAT: D(-130), accounts.COST: D(600),
+        accounts.RECEIVABLE: D(1130),
+        accounts.REVENUE: D(-1000),
+        accounts.OUTPUT_VAT: D(-130),
+        accounts.COST: D(600),
         accounts.INTER_UNIT: D(-600),
-    }  # fmt: skip
+    }
     above = balances(net.head_office)
     assert above[accounts.INTER_UNIT] == D(600)
     assert sum(above.values()) == 0

@@ -40,14 +40,17 @@ def test_the_chart_is_there_from_the_start(net: inventory.Network) -> None:
 def test_an_entry_merges_equal_lines_and_drops_zeros(net: inventory.Network) -> None:
     unit = net.units[0]
     lines = [
-        Line(accounts.RECEIVABLE, D(60)), Line(accounts.RECEIVABLE, D(40)), Line(accounts.COST, D(0)),
+        Line(accounts.RECEIVABLE, D(60)),
+        Line(accounts.RECEIVABLE, D(40)),
+        Line(accounts.COST, D(0)),
         Line(accounts.OPENING_EQUITY, D(-100)),
-    ]  # fmt: skip
+    ]
     finance.entry(unit, entity(unit), lines=lines)
     [posted] = queries.postings_of("test", 1)
     assert [(line.account_code, line.amount) for line in posted.lines] == [
-        (accounts.RECEIVABLE, D("100.00")), (accounts.OPENING_EQUITY, D("-100.00")),
-    ]  # fmt: skip
+        (accounts.RECEIVABLE, D("100.00")),
+        (accounts.OPENING_EQUITY, D("-100.00")),
+    ]
     assert queries.balance(accounts.RECEIVABLE, unit, date(2026, 3, 2)) == D("100.00")
     assert queries.balance(accounts.RECEIVABLE, unit, date(2026, 3, 1)) == 0
 
@@ -61,7 +64,10 @@ def test_an_unbalanced_entry_is_refused_before_the_database(net: inventory.Netwo
     ("lines", "state"),
     [
         ([(1, "1122", None, "100"), (2, "4103", None, "-99")], "SD010"),
-        ([(1, "1122", None, "100"), (2, "4103", None, "-100"), (3, "6401", None, "1"), (4, "6401", None, "-1")], "SD011"),
+        (
+            [(1, "1122", None, "100"), (2, "4103", None, "-100"), (3, "6401", None, "1"), (4, "6401", None, "-1")],
+            "SD011",
+        ),
     ],
 )
 def test_the_database_refuses_what_code_might_miss(net: inventory.Network, lines: list, state: str) -> None:
@@ -75,7 +81,8 @@ def test_the_database_refuses_what_code_might_miss(net: inventory.Network, lines
         {"u": unit},
     ).scalar_one()
     rows = ",".join(
-        f"({header}, {no}, {unit}, {entity(unit)}, 'CNY', '{account}', {counter or 'NULL'}, {amount}, '2026-03-02', '2026-03')"
+        f"({header}, {no}, {unit}, {entity(unit)}, 'CNY', '{account}', {counter or 'NULL'}, {amount},"
+        " '2026-03-02', '2026-03')"
         for no, account, counter, amount in lines
     )
     with pytest.raises(DBAPIError) as error:
@@ -91,10 +98,11 @@ def test_the_database_refuses_what_code_might_miss(net: inventory.Network, lines
 def test_inter_unit_lines_must_net_to_zero_per_pair(net: inventory.Network) -> None:
     one, other = net.units
     good = [
-        Line(accounts.INTER_UNIT, D(70), unit_id=one, counter_unit_id=other), Line(accounts.INVENTORY, D(-70), unit_id=one),
+        Line(accounts.INTER_UNIT, D(70), unit_id=one, counter_unit_id=other),
+        Line(accounts.INVENTORY, D(-70), unit_id=one),
         Line(accounts.COST, D(70), unit_id=other),
         Line(accounts.INTER_UNIT, D(-70), unit_id=other, counter_unit_id=one),
-    ]  # fmt: skip
+    ]
     finance.entry(one, entity(one), lines=good)
     bad = [*good[:1], Line(accounts.INVENTORY, D(-70), unit_id=one)]
     with pytest.raises(Exception, match="SD012"):

@@ -125,9 +125,13 @@ def test_bad_matches_are_refused_all_at_once_and_nothing_is_kept(net: inventory.
     [theirs] = opening(net, "300", dealer=1)
     paid = item_of(receipt(net, "400"))
     bad = [
-        (mine.id, mine.id, D(1)), (theirs.id, paid.id, D(1)), (mine.id, paid.id, D(-5)),
-        (mine.id, paid.id, D("0.001")), (mine.id, 10**12, D(1)), (mine.id, paid.id, D(300)),
-    ]  # fmt: skip
+        (mine.id, mine.id, D(1)),
+        (theirs.id, paid.id, D(1)),
+        (mine.id, paid.id, D(-5)),
+        (mine.id, paid.id, D("0.001")),
+        (mine.id, 10**12, D(1)),
+        (mine.id, paid.id, D(300)),
+    ]
     with pytest.raises(InvalidInput) as error:
         service.allocate(bad)
     assert {fault.field.split(".")[1] for fault in error.value.errors} == {"0", "1", "2", "3", "4"}
@@ -242,7 +246,9 @@ def test_opening_receivables_are_taken_over_once_against_equity(net: inventory.N
     opening(net, "300", "-50")
     assert ledger.balance(accounts.OPENING_EQUITY, net.units[0], DAY) == D(-250)
     with pytest.raises(InvalidInput) as error:
-        service.post_opening([OpeningItem(net.dealers[0], "OLD-1", DAY, DAY, D(5)), OpeningItem(10**12, "X", DAY, DAY, D(0))])
+        service.post_opening(
+            [OpeningItem(net.dealers[0], "OLD-1", DAY, DAY, D(5)), OpeningItem(10**12, "X", DAY, DAY, D(0))]
+        )
     assert [fault.field for fault in error.value.errors] == ["lines.0.number", "lines.1.dealer", "lines.1.amount"]
     in_agreement(payer)
 
@@ -261,8 +267,12 @@ def test_the_six_columns_agree_with_the_documents(net: inventory.Network, payer:
     service.record_receipt(ReceiptInput(net.dealers[0], D(100), DAY))
     found = queries.ledgers(payer, DAY)
     assert (found.shipped, found.in_transit, found.collected, found.invoiced, found.receivable) == (
-        D(1180), D(50), D(100), D(0), D(-100),
-    )  # fmt: skip
+        D(1180),
+        D(50),
+        D(100),
+        D(0),
+        D(-100),
+    )
 
 
 def test_ageing_follows_the_due_date_and_looks_back_through_allocations(net: inventory.Network, payer: int) -> None:
@@ -274,8 +284,11 @@ def test_ageing_follows_the_due_date_and_looks_back_through_allocations(net: inv
     found = queries.ageing(day, "dealer")
     [row] = found.rows
     assert (row.not_due, row.bands, row.credits, row.total) == (
-        D(10), (D(100), D(0), D(0), D(0), D(1000)), D(-60), D(1050),
-    )  # fmt: skip
+        D(10),
+        (D(100), D(0), D(0), D(0), D(1000)),
+        D(-60),
+        D(1050),
+    )
     service.allocate_automatically(payer)
     today = queries.ageing(date(2999, 1, 1), "unit").total
     assert (today.credits, today.total) == (0, D(1050))
@@ -319,7 +332,9 @@ def test_whatever_happens_items_buckets_and_control_account_agree(net: inventory
                 service.reverse_receipt(rng.choice(receipts), "random", undo_allocations=rng.random() < 0.5)
             else:
                 amount = D(rng.randint(-90, 90) or 1)
-                ref = service.request_adjustment(AdjustmentInput(net.dealers[0], amount, "rounding", f"step {step}", DAY))
+                ref = service.request_adjustment(
+                    AdjustmentInput(net.dealers[0], amount, "rounding", f"step {step}", DAY)
+                )
                 with use_actor(boss):
                     service.decide_adjustment(ref.id, rng.random() < 0.8)
         except Conflict:

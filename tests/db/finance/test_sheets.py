@@ -42,17 +42,20 @@ def test_opening_receivables_come_in_once(net: inventory.Network) -> None:
     assert sheets.apply_opening(rows) == Applied(created=2)
     assert sheets.apply_opening(rows) == Applied(unchanged=2)
     assert [(item.amount, item.due_on) for item in queries.open_items(net.dealers[0])] == [
-        (D(100), date(2026, 4, 2)), (D(-30), DAY),
-    ]  # fmt: skip
+        (D(100), date(2026, 4, 2)),
+        (D(-30), DAY),
+    ]
     assert [row["number"] for row in sheets.export_opening()] == ["A-1", "A-2"]
 
 
 def test_all_faults_of_opening_receivables_are_told_with_their_rows(net: inventory.Network) -> None:
     sheets.apply_opening([opening(2, code(net), "A-1", "100")])
     rows = [
-        opening(2, code(net), "A-1", "100"), opening(3, "nobody", "B", "1"), opening(4, code(net), "C", "0"),
+        opening(2, code(net), "A-1", "100"),
+        opening(3, "nobody", "B", "1"),
+        opening(4, code(net), "C", "0"),
         opening(5, code(net), "C", "4"),
-    ]  # fmt: skip
+    ]
     found = {(fault.row, fault.column) for fault in sheets.check_opening(rows)}
     assert found == {(2, "number"), (3, "dealer"), (4, "amount"), (4, "number"), (5, "number")}
 

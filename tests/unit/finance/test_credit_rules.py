@@ -65,14 +65,20 @@ def test_a_consigned_line_is_consigned_until_it_is_listed() -> None:
     parts=st.lists(st.integers(0, 40), min_size=4, max_size=4),
     consigned=st.booleans(),
 )
-def test_buckets_and_what_left_always_add_up_to_the_line(qty: int, cents: int, parts: list[int], consigned: bool) -> None:
+def test_buckets_and_what_left_always_add_up_to_the_line(
+    qty: int, cents: int, parts: list[int], consigned: bool
+) -> None:
     """Without cancelling and returning: open + shipped + consigned + amount of the invoiced units = amount."""
     shipped = min(parts[0], qty)
     invoiced = min(parts[1], shipped)
     listed = max(min(parts[2], shipped), invoiced)
     amount = D(cents) / 100
-    state = line(str(qty), str(amount), shipped=str(shipped), invoiced=str(invoiced), listed=str(listed), consigned=consigned)
-    without = line(str(qty), str(amount), shipped=str(invoiced), invoiced=str(invoiced), listed=str(invoiced), consigned=consigned)
+    state = line(
+        str(qty), str(amount), shipped=str(shipped), invoiced=str(invoiced), listed=str(listed), consigned=consigned
+    )
+    without = line(
+        str(qty), str(amount), shipped=str(invoiced), invoiced=str(invoiced), listed=str(invoiced), consigned=consigned
+    )
     assert line_buckets(state).exposure == line_buckets(without).exposure
     assert all(part >= 0 for part in (line_buckets(state).open_orders, line_buckets(state).shipped))
 

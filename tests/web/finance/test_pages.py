@@ -76,27 +76,60 @@ def row(model: Any, key: int) -> Any:
 def pages_of(books: Books) -> list[str]:
     payer = books.net.dealers[0]
     return [
-        f"/invoices/{books.invoice}", f"/invoices/{books.drafted}", f"/invoices/{books.submitted}",
-        f"/invoices/{books.invoice}/print", f"/invoices/{books.invoice}/tax", f"/receipts/{books.receipt}",
-        f"/receivables/accounts/{payer}", f"/receivables/statements/{payer}", f"/receivables/allocation/{payer}",
-        f"/receivables/allocation/{payer}?by=reference", f"/receivables/statements/{payer}?part=print",
-        f"/receivables/statements/{payer}?part=excel", f"/receivables/adjustments/{books.adjustment}",
-        f"/credit/{payer}", f"/credit/changes/{books.change}",
-    ]  # fmt: skip
+        f"/invoices/{books.invoice}",
+        f"/invoices/{books.drafted}",
+        f"/invoices/{books.submitted}",
+        f"/invoices/{books.invoice}/print",
+        f"/invoices/{books.invoice}/tax",
+        f"/receipts/{books.receipt}",
+        f"/receivables/accounts/{payer}",
+        f"/receivables/statements/{payer}",
+        f"/receivables/allocation/{payer}",
+        f"/receivables/allocation/{payer}?by=reference",
+        f"/receivables/statements/{payer}?part=print",
+        f"/receivables/statements/{payer}?part=excel",
+        f"/receivables/adjustments/{books.adjustment}",
+        f"/credit/{payer}",
+        f"/credit/changes/{books.change}",
+    ]
 
 
 LISTS = [
-    "/invoices/", "/invoices/?state=submitted", "/invoices/to-bill", "/invoices/margin", "/invoices/margin?margin.to=-0.01",
-    "/receipts/", "/receipts/?unallocated.from=0.01", "/receipts/new", "/receivables/ageing", "/receivables/ageing?by=dealer",
-    "/receivables/items", "/receivables/items?side=debit", "/receivables/allocation", "/receivables/allocations",
-    "/receivables/adjustments", "/receivables/adjustments/new", "/credit/", "/credit/?headroom.to=-0.01", "/credit/changes",
-    "/credit/propose", "/ledger/", "/ledger/trial-balance", "/ledger/periods", "/ledger/accounts/1122",
-]  # fmt: skip
+    "/invoices/",
+    "/invoices/?state=submitted",
+    "/invoices/to-bill",
+    "/invoices/margin",
+    "/invoices/margin?margin.to=-0.01",
+    "/receipts/",
+    "/receipts/?unallocated.from=0.01",
+    "/receipts/new",
+    "/receivables/ageing",
+    "/receivables/ageing?by=dealer",
+    "/receivables/items",
+    "/receivables/items?side=debit",
+    "/receivables/allocation",
+    "/receivables/allocations",
+    "/receivables/adjustments",
+    "/receivables/adjustments/new",
+    "/credit/",
+    "/credit/?headroom.to=-0.01",
+    "/credit/changes",
+    "/credit/propose",
+    "/ledger/",
+    "/ledger/trial-balance",
+    "/ledger/periods",
+    "/ledger/accounts/1122",
+]
 
 
 def test_every_page_opens(books: Books, browser: FlaskClient) -> None:
     broken = {}
-    for address in [*LISTS, *pages_of(books), f"/invoices/new?shipment={books.shipment}", f"/invoices/new?dealer={books.net.dealers[0]}"]:
+    for address in [
+        *LISTS,
+        *pages_of(books),
+        f"/invoices/new?shipment={books.shipment}",
+        f"/invoices/new?dealer={books.net.dealers[0]}",
+    ]:
         answer = browser.get(address)
         if answer.status_code != 200:
             broken[address] = answer.status_code
@@ -137,7 +170,9 @@ def test_an_application_goes_through_its_pages(books: Books, browser: FlaskClien
     assert row(Invoice, number).state == "submitted"
     page = browser.get(f"/invoices/{number}").get_data(as_text=True)
     assert "158%" in page or "应收" in page
-    refused = browser.get(post(browser, f"/invoices/{number}/examine", decision="issue", reason="mine").headers["Location"])
+    refused = browser.get(
+        post(browser, f"/invoices/{number}/examine", decision="issue", reason="mine").headers["Location"]
+    )
     assert row(Invoice, number).state == "submitted"
     assert refused.status_code == 200
 
@@ -162,9 +197,13 @@ def test_the_examiner_issues_on_the_page(books: Books, browser: FlaskClient) -> 
 
 def test_a_receipt_is_entered_once_although_sent_twice(books: Books, browser: FlaskClient) -> None:
     form = {
-        "uuid": "0b8f6a52-7a55-4d5c-9a54-0a3f7f5f3a01", "dealer_id": books.net.dealers[0], "amount": "1,200.50",
-        "received_on": clock.today().isoformat(), "method": "transfer", "reference": "BK-10",
-    }  # fmt: skip
+        "uuid": "0b8f6a52-7a55-4d5c-9a54-0a3f7f5f3a01",
+        "dealer_id": books.net.dealers[0],
+        "amount": "1,200.50",
+        "received_on": clock.today().isoformat(),
+        "method": "transfer",
+        "reference": "BK-10",
+    }
     for _ in range(2):
         assert post(browser, "/receipts/new", **form).status_code == 303
     with use_actor(system_actor("test")):
