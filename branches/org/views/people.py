@@ -34,7 +34,7 @@ LIST = ListSpec(
     search=(Person.name, Person.code, Person.pinyin, Person.phone),
     columns=(
         Column("code", _l("Code"), Person.code, "code", filter="text"),
-        Column("name", _l("Name"), Person.name, filter="text"),
+        Column("name", _l("Full name"), Person.name, filter="text"),
         Column("unit", _l("Unit"), Unit.name, filter="picker", picker="unit", filter_expr=Person.unit_id),
         Column("job_title", _l("Job title"), Person.job_title, filter="text"),
         Column("phone", _l("Phone"), Person.phone, "code"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,7 +151,8 @@ def _opened(user: Any, password: str, address: str, agent: str, replaces: str | 
         statement = update(User).where(User.id == user["id"], User.password_hash == user["password_hash"])
         db.session.execute(statement.values(password_hash=passwords.hashed(password)))
     token = open_session(user["id"], address, agent, replaces)
-    audit.write("user", user["id"], "signed_in", None, {"agent": agent[:200]})
+    with use_actor(replace(current(), user_id=user["id"], name=user["name"])):
+        audit.write("user", user["id"], "signed_in", None, {"agent": agent[:200]})
     return SignedIn(token, user["id"], user["login"], user["name"], user["must_change_password"])
 
 

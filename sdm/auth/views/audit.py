@@ -67,7 +67,7 @@ LIST = ListSpec(
         Column("at", _l("When"), AuditRow.at, "datetime", filter="date-range"),
         Column("who", _l("Who"), AuditRow.actor_name, filter="picker", picker="user", filter_expr=AuditRow.actor_id),
         Column("action", _l("Action"), AuditRow.action, filter="choice", choices=history.action_choices),
-        Column("kind", _l("Record"), AuditRow.kind, filter="choice", choices=kind_choices),
+        Column("kind", _l("Kind of record"), AuditRow.kind, filter="choice", choices=kind_choices),
         Column(
             "document",
             _l("Record number"),

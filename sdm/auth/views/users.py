@@ -55,7 +55,7 @@ LIST = ListSpec(
     search=(User.login, User.name),
     columns=(
         Column("login", _l("User name"), User.login, "code", filter="text"),
-        Column("name", _l("Name"), User.name, filter="text"),
+        Column("name", _l("Full name"), User.name, filter="text"),
         Column("unit", _l("Unit"), Unit.name, filter="picker", picker="unit", filter_expr=User.unit_id),
         Column("roles", _l("Roles"), _roles_text()),
         Column("seen", _l("Last seen"), _last_seen(), "datetime"),
