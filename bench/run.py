@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import company, confirm, memory, pages  # noqa: E402
-from bench.report import Report  # noqa: E402
-from bench.site import Site, grant_everything  # noqa: E402
+from bench import company, confirm, memory, pages
+from bench.report import Report
+from bench.site import Site, grant_everything
 
 PORT = 8790
 

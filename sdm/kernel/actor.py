@@ -71,9 +71,7 @@ def set_actor(actor: Actor | None) -> None:
 
 def system_actor(name: str, scope: Scope = EVERYTHING) -> Actor:
     """A named job or command-line run: every permission, whole network unless a scope is given."""
-    return Actor(
-        user_id=None, name=name, permissions=frozenset(), scope=scope, via="job", all_permissions=True
-    )
+    return Actor(user_id=None, name=name, permissions=frozenset(), scope=scope, via="job", all_permissions=True)
 
 
 def narrowed(actor: Actor, scope: Scope) -> Actor:

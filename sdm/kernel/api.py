@@ -340,7 +340,7 @@ def read_cursor(cursor: str, kind: type) -> Any:
         (value,) = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, TypeError) as error:
         raise InvalidInput([FieldError("cursor", "api.cursor", cursor[:80])]) from error
-    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
+    if type(value) is not kind or (isinstance(value, int) and abs(value) >= 2**63):
         raise InvalidInput([FieldError("cursor", "api.cursor", cursor[:80])])
     refuse_unclean("cursor", value)
     return value

@@ -20,7 +20,7 @@ from sqlalchemy.types import UserDefinedType
 from sdm.kernel import command
 from sdm.kernel.actor import current
 from sdm.kernel.columns import Code, Created, Id, Json, Name, Ref
-from sdm.kernel.db import Base, append_only, db
+from sdm.kernel.db import Base, append_only, db, table_of
 from sdm.kernel.scope import Scoped
 
 _seal_key = b"sdm"
@@ -109,7 +109,7 @@ def write(
 
 
 def _insert(rows: list[dict[str, Any]]) -> None:
-    db.session.execute(insert(AuditRow.__table__), rows)
+    db.session.execute(insert(table_of(AuditRow)), rows)
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:
@@ -164,7 +164,7 @@ def _append(rows: list[AuditRow]) -> None:
         previous = digest_of(previous, row)
         links.append({"audit_id": row.id, "digest": previous})
     if links:
-        db.session.execute(insert(AuditSeal.__table__), links)
+        db.session.execute(insert(table_of(AuditSeal)), links)
 
 
 def _move_mark(cluster: str, below: str | None) -> None:

@@ -50,16 +50,22 @@ db = SQLAlchemy(
 EXTRA_DDL: list[tuple[str, str]] = []
 
 
-def after_create(table: Table | type, sql: str) -> None:
+def table_of(model: type[Any]) -> Table:
+    """The table of a mapped class."""
+    table: Table = model.__table__
+    return table
+
+
+def after_create(table: Table | type[Any], sql: str) -> None:
     """Run SQL after a table is created: functions and triggers that belong to it. ``%`` needs no doubling."""
-    target = table if isinstance(table, Table) else table.__table__
+    target = table if isinstance(table, Table) else table_of(table)
     EXTRA_DDL.append((target.name, sql))
-    event.listen(target, "after_create", DDL(sql.replace("%", "%%")))
+    event.listen(target, "after_create", DDL(sql.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 
-def append_only(table: Table | type) -> None:
+def append_only(table: Table | type[Any]) -> None:
     """Let the database refuse UPDATE, DELETE and TRUNCATE on a table (SQLSTATE SD001)."""
-    target = table if isinstance(table, Table) else table.__table__
+    target = table if isinstance(table, Table) else table_of(table)
     name = target.name
     after_create(
         target,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from sdm.kernel import audit
 from sdm.kernel.columns import Code, Created, Id, Ref, Uuid
-from sdm.kernel.db import Base, db
+from sdm.kernel.db import Base, db, table_of
 from sdm.kernel.errors import FieldError, IllegalTransition, InvalidInput, NotFound, StaleVersion
 from sdm.kernel.idempotency import DocumentRef
 from sdm.kernel.locks import lock_rows
@@ -37,7 +37,7 @@ class Document(Scoped):
     created_by_id: Mapped[Ref | None]
 
     @declared_attr
-    def number(cls) -> Mapped[str]:  # noqa: N805
+    def number(cls) -> Mapped[str]:
         """Ordinary number, made by the database from the identity."""
         return mapped_column(generated(cls.prefix), unique=True)
 
@@ -104,7 +104,7 @@ def link(source: tuple[str, int], target: tuple[str, int]) -> None:
 def link_many(rows: list[dict[str, Any]]) -> None:
     """Link many documents at once: rows with from_kind, from_id, to_kind, to_id."""
     if rows:
-        db.session.execute(insert(DocumentLink.__table__), rows)
+        db.session.execute(insert(table_of(DocumentLink)), rows)
 
 
 def chain_of(kind: str, document_id: int, limit: int = 200) -> list[tuple[str, int]]:

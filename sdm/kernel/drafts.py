@@ -33,10 +33,10 @@ class Draft(Base):
 def save(uuid: UUID, kind: str, content: dict[str, Any]) -> int:
     """Save what is typed; another user's draft is never touched. Returns the revision (0: not yours)."""
     user_id = current().user_id
-    statement = insert(Draft).values(uuid=uuid, user_id=user_id, kind=kind, content=content)
-    statement = statement.on_conflict_do_update(
+    new = insert(Draft).values(uuid=uuid, user_id=user_id, kind=kind, content=content)
+    statement = new.on_conflict_do_update(
         index_elements=[Draft.uuid],
-        set_={"content": statement.excluded.content, "revision": Draft.revision + 1, "updated_at": func.now()},
+        set_={"content": new.excluded.content, "revision": Draft.revision + 1, "updated_at": func.now()},
         where=Draft.user_id == user_id,
     ).returning(Draft.revision)
     return int(db.session.execute(statement).scalar() or 0)

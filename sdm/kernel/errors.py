@@ -5,8 +5,9 @@ Pure: no Flask, no SQLAlchemy. ``sdm.app.errors`` maps the classes to HTTP, page
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 TEXTS: dict[str, str] = {}
@@ -57,7 +58,7 @@ class FieldError:
     field: str
     code: str
     value: Any = None
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -142,7 +142,7 @@ def _value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return _("yes") if value else _("no")
+        return str(_("yes") if value else _("no"))
     if isinstance(value, list):
         return ", ".join(_value(item) for item in value)
     if isinstance(value, Mapping):

@@ -17,6 +17,11 @@ def register(name: str, function: Callable[..., Any]) -> None:
         _hooks[name].append(function)
 
 
+def has(name: str) -> bool:
+    """Whether somebody answers to a hook."""
+    return bool(_hooks.get(name))
+
+
 def call(name: str, *args: Any, **kwargs: Any) -> list[Any]:
     """Call all functions of a hook in the order of registration; returns their results."""
     return [function(*args, **kwargs) for function in _hooks.get(name, [])]

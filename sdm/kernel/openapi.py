@@ -98,7 +98,7 @@ class _Names:
     def __call__(self, schema: Any) -> str:
         """The name of a schema, always the same for the same one."""
         key = make_schema_key(resolve_schema_instance(schema))
-        base = str(resolver(schema))  # type: ignore[no-untyped-call]
+        base = str(resolver(schema))
         package = _class_of(schema).__module__.split(".")[-2].capitalize()
         candidates = [base, f"{package}{base}", *(f"{package}{base}{n}" for n in range(2, 100))]
         name = next(one for one in candidates if self._taken.get(one, key) == key)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel import command
 from sdm.kernel.columns import Code, Created, Id, Json, Ref, Stamp
-from sdm.kernel.db import Base, db
+from sdm.kernel.db import Base, db, table_of
 
 ATTEMPTS_MAX = 12
 
@@ -39,9 +39,7 @@ class OutboxDelivery(Base):
     """One event for one reader: waiting, done or failed."""
 
     __tablename__ = "outbox_delivery"
-    __table_args__ = (
-        Index("ix_outbox_delivery_due", "next_at", postgresql_where=text("state = 'waiting'")),
-    )
+    __table_args__ = (Index("ix_outbox_delivery_due", "next_at", postgresql_where=text("state = 'waiting'")),)
 
     event_id: Mapped[int] = mapped_column(ForeignKey("outbox_event.id"), primary_key=True)
     reader: Mapped[Code] = mapped_column(primary_key=True)
@@ -103,14 +101,14 @@ def _insert(events: list[dict[str, Any]]) -> None:
     if not wanted:
         return
     ids = db.session.execute(
-        insert(OutboxEvent.__table__).returning(OutboxEvent.id, sort_by_parameter_order=True), wanted
+        insert(table_of(OutboxEvent)).returning(OutboxEvent.id, sort_by_parameter_order=True), wanted
     ).scalars()
     deliveries = [
         {"event_id": event_id, "reader": reader}
         for event_id, event in zip(ids, wanted, strict=True)
         for reader in readers_of(event["name"])
     ]
-    db.session.execute(insert(OutboxDelivery.__table__), deliveries)
+    db.session.execute(insert(table_of(OutboxDelivery)), deliveries)
 
 
 _CLAIM = text(

@@ -35,7 +35,7 @@ def _readings(character: str) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def _phrase(text: str) -> str:
     """Initials in the most usual reading of the whole phrase."""
-    letters = pinyin(text, style=Style.FIRST_LETTER, errors=lambda rest: list(rest))
+    letters = pinyin(text, style=Style.FIRST_LETTER, errors=list)  # type: ignore[arg-type]
     return "".join(letter[0][:1] for letter in letters if letter and letter[0].isalnum())
 
 

@@ -27,12 +27,13 @@ __all__ = ["EVERYTHING", "NOTHING", "Scope", "Scoped", "among", "current_scope",
 
 _posting: ContextVar[bool] = ContextVar("sdm_posting", default=False)
 _network: ContextVar[str | None] = ContextVar("sdm_whole_network", default=None)
-_SCOPED: list[type] = []
+_SCOPED: list[Any] = []
 
 
 def among(column: Any, values: frozenset[int]) -> ColumnElement[bool]:
     """``column = ANY(values)`` with one array parameter, so that the statement stays the same for every scope."""
-    return column == any_(bindparam(None, sorted(values), type_=ARRAY(BigInteger), unique=True))
+    clause: ColumnElement[bool] = column == any_(bindparam(None, sorted(values), type_=ARRAY(BigInteger), unique=True))
+    return clause
 
 
 class Scoped:

@@ -138,7 +138,7 @@ class ImportSheet:
 def repeated(rows: Sequence[SheetRow], key: Sequence[str]) -> Iterator[RowFault]:
     """A fault for each row whose key occurs more than once in the file."""
     keys = [tuple(row.get(name) for name in key) for row in rows]
-    often = {value for value, count in Counter(keys).items() if count > 1}
+    often = {value for value, count in Counter(keys).items() if count > 1 and any(part is not None for part in value)}
     for row, value in zip(rows, keys, strict=True):
         if value in often:
             shown = " ".join(str(part) for part in value if part is not None)
@@ -157,12 +157,12 @@ def unknown(
 
 
 def missing(rows: Sequence[SheetRow], columns: Sequence[str], is_new: Callable[[SheetRow], bool]) -> Iterator[RowFault]:
-    """A fault for each empty or absent cell that a new record needs."""
+    """A fault for each cell that a new record needs and that is empty or absent, or that would be cleared on an old one."""
     for row in rows:
-        if is_new(row):
-            for column in columns:
-                if row.get(column) in (None, ""):
-                    yield RowFault(row.number, column, "sheet.required_new")
+        new = is_new(row)
+        for column in columns:
+            if row.get(column) in (None, "") and (new or row.has(column)):
+                yield RowFault(row.number, column, "sheet.required_new" if new else "input.required")
 
 
 def values_of(rows: Sequence[SheetRow], column: str) -> list[Any]:

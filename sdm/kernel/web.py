@@ -340,7 +340,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.do")
     app.context_processor(_context)
     app.register_blueprint(assets.blueprint())
-    app.view_functions["assets.serve"] = view(public=True)(app.view_functions["assets.serve"])
+    app.view_functions["assets.serve"] = view(public=True)(app.view_functions["assets.serve"])  # type: ignore[assignment]
     app.register_blueprint(frame_views)
     app.register_blueprint(listing.views)
     app.register_blueprint(draft_views.views)
