@@ -89,6 +89,14 @@ class Stack:
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
+    def module(self, *arguments: str) -> Any:
+        """Run a module of the tests in a process of its own; what its last line says as JSON."""
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", *arguments], env=self.environ, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
     def postmaster(self) -> int:
         """Process id of the database server."""
         files = list(self.home.glob("**/postmaster.pid"))
@@ -180,6 +188,7 @@ class Load:
     path: str = "/api/v1/orders"
     clients: int = 8
     acknowledged: dict[str, Answer] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -198,6 +207,7 @@ class Load:
     def _client(self) -> None:
         while not self._stop.is_set():
             key = str(uuid4())
+            self.sent.add(key)
             try:
                 answer = persistent(
                     self.port, "POST", self.path, {**self.make(), "uuid": key}, {**self.headers, "Idempotency-Key": key}
