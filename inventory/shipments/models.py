@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Id, Name, Price, Qty, Rate, Ref, Stamp
@@ -58,6 +58,7 @@ class ShipmentLine(Base):
         CheckConstraint("0 <= invoiced_qty AND invoiced_qty <= qty", name="invoiced"),
         CheckConstraint("0 <= returned_qty AND returned_qty <= qty", name="returned"),
         Index("ix_shipment_line_order_line", "order_line_id"),
+        Index("ix_shipment_line_unbilled", "shipment_id", postgresql_where=text("invoiced_qty < qty")),
     )
 
     id: Mapped[Id]

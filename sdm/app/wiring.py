@@ -81,6 +81,7 @@ API_BLUEPRINTS: list[str] = [
     "finance.receivables.api:receipts",
     "finance.receivables.api:receivables",
     "finance.credit.api:blueprint",
+    "branches.orders.api:blueprint",
 ]
 
 # click commands or groups below `sdm`.
@@ -116,6 +117,7 @@ SHEETS: list[str] = [
     "inventory.receipts.sheets:SHEETS",
     "sdm.intake.sheets:SHEETS",
     "finance.sheets:SHEETS",
+    "branches.orders.sheets:SHEETS",
 ]
 CASE_KINDS: list[str] = [
     "branches.orders.kinds:CASE_KINDS",
@@ -130,6 +132,7 @@ HOOKS: list[tuple[str, str]] = [
     ("dealer.moved", "finance.hooks:dealer_moved"),
     ("dealer.obstacles", "finance.hooks:dealer_obstacles"),
     ("invoice.lines_issued", "branches.orders.service:on_lines_issued"),
+    ("invoice.order_facts", "branches.orders.facts:of_lines"),
     ("shipment.send_out", "branches.orders.kinds:on_send_out"),
     ("shipment.sign", "branches.orders.kinds:on_sign"),
     ("shipment.cancel", "branches.orders.kinds:on_cancel"),
