@@ -49,7 +49,7 @@ def unit(id: int) -> Unit:
     """With its path from the head office."""
     if not current().scope.has_unit(id):
         raise NotFound("not_found", kind="unit", id=id)
-    return _one(Unit, id)  # type: ignore[no-any-return]
+    return _one(Unit, id)
 
 
 @api.route(
@@ -65,7 +65,7 @@ def unit(id: int) -> Unit:
 )
 def create_unit(body: dict[str, Any]) -> Unit:
     """A region or branch below the head office, a branch below a region, an office below a branch."""
-    return _one(Unit, service.create_unit(service.UnitInput(**body)))  # type: ignore[no-any-return]
+    return _one(Unit, service.create_unit(service.UnitInput(**body)))
 
 
 @api.route(
@@ -81,7 +81,7 @@ def create_unit(body: dict[str, Any]) -> Unit:
 def change_unit(id: int, body: dict[str, Any], version: int | None) -> Unit:
     """Absent fields stay as they are."""
     service.change_unit(id, version, **body)
-    return _one(Unit, id)  # type: ignore[no-any-return]
+    return _one(Unit, id)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def people(query: dict[str, Any]) -> api.Page:
 @api.route(bp, "/people/<int:id>", permission=Permission.ORG_READ, response=schemas.PersonOut, summary="One person")
 def person(id: int) -> Person:
     """One person of one's scope."""
-    return _one(Person, id)  # type: ignore[no-any-return]
+    return _one(Person, id)
 
 
 @api.route(
@@ -112,7 +112,7 @@ def person(id: int) -> Person:
 )
 def create_person(body: dict[str, Any]) -> Person:
     """Somebody new who works in a unit of one's scope."""
-    return _one(Person, service.create_person(service.PersonInput(**body)))  # type: ignore[no-any-return]
+    return _one(Person, service.create_person(service.PersonInput(**body)))
 
 
 @api.route(
@@ -128,7 +128,7 @@ def create_person(body: dict[str, Any]) -> Person:
 def change_person(id: int, body: dict[str, Any], version: int | None) -> Person:
     """Absent fields stay as they are."""
     service.change_person(id, version, **body)
-    return _one(Person, id)  # type: ignore[no-any-return]
+    return _one(Person, id)
 
 
 # --- warehouses -------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def warehouses(query: dict[str, Any]) -> api.Page:
 )
 def warehouse(id: int) -> Warehouse:
     """One warehouse of one's scope."""
-    return _one(Warehouse, id)  # type: ignore[no-any-return]
+    return _one(Warehouse, id)
 
 
 @api.route(
@@ -163,7 +163,7 @@ def warehouse(id: int) -> Warehouse:
 )
 def create_warehouse(body: dict[str, Any]) -> Warehouse:
     """In a unit of one's scope."""
-    return _one(Warehouse, service.create_warehouse(service.WarehouseInput(**body)))  # type: ignore[no-any-return]
+    return _one(Warehouse, service.create_warehouse(service.WarehouseInput(**body)))
 
 
 @api.route(
@@ -179,7 +179,7 @@ def create_warehouse(body: dict[str, Any]) -> Warehouse:
 def change_warehouse(id: int, body: dict[str, Any], version: int | None) -> Warehouse:
     """Absent fields stay as they are; the unit never changes."""
     service.change_warehouse(id, version, **body)
-    return _one(Warehouse, id)  # type: ignore[no-any-return]
+    return _one(Warehouse, id)
 
 
 # --- companies, options, parameters -----------------------------------------------------------------------------------

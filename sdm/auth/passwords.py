@@ -16,7 +16,9 @@ LENGTH_MIN = 12
 LENGTH_MAX = 256
 SCORE_MIN = 3
 JUDGED_LENGTH = 72  # zxcvbn takes no more; what follows can only make a password better
-PARAMETERS = {"time_cost": 2, "memory_cost": 19456, "parallelism": 1}  # memory in KiB
+TIME_COST = 2
+MEMORY_KIB = 19456
+PARALLELISM = 1
 
 describe(
     {
@@ -30,7 +32,7 @@ describe(
 
 @lru_cache(maxsize=1)
 def _hasher() -> PasswordHasher:
-    return PasswordHasher(**PARAMETERS)
+    return PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=PARALLELISM)
 
 
 @lru_cache(maxsize=1)

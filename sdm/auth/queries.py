@@ -117,7 +117,7 @@ def in_scope(statement: Select[Any]) -> Select[Any]:
 
 def user(user_id: int) -> User:
     """A user in scope; NotFound otherwise."""
-    row = db.session.execute(in_scope(select(User).where(User.id == user_id))).scalar_one_or_none()
+    row: User | None = db.session.execute(in_scope(select(User).where(User.id == user_id))).scalar_one_or_none()
     if row is None:
         raise NotFound("not_found", kind="user", id=user_id)
     return row

@@ -39,7 +39,8 @@ class _Form(OfficeForm):
 def _lines() -> list[tuple[str, str, str]]:
     """Lines of people as typed, empty ones left out."""
     form = request.form
-    lines = zip_longest(*(form.getlist(f"person_{part}") for part in ("names", "logins", "roles")), fillvalue="")
+    names, logins, roles = (form.getlist(f"person_{part}") for part in ("names", "logins", "roles"))
+    lines = zip_longest(names, logins, roles, fillvalue="")
     return [line for line in lines if any(part.strip() for part in line)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, request
@@ -205,7 +205,11 @@ def reset_password(id: int) -> AnyResponse | tuple[str, int]:
 def step(id: int, step: str) -> AnyResponse:
     """Disable or enable a user, or end his sessions."""
     row = queries.user(id)
-    actions = {"enable": service.enable_user, "disable": service.disable_user, "sign_out": service.close_sessions}
+    actions: dict[str, Callable[[int], Any]] = {
+        "enable": service.enable_user,
+        "disable": service.disable_user,
+        "sign_out": service.close_sessions,
+    }
     try:
         actions[step](row.id)
     except SdmError as error:
