@@ -21,6 +21,7 @@ from sdm.kernel.permissions import Permission
 from sdm.kernel.web import page, view
 
 blueprint = Blueprint("channel", __name__, url_prefix="/channel", template_folder="templates")
+PAGES_MAX = 10_000
 OWNERSHIPS = {"bought": _l("Bought"), "consigned": _l("Consignment stock")}
 register_states("bucket_ownership", {code: (label, "neutral") for code, label in OWNERSHIPS.items()})
 nav.register(
@@ -90,7 +91,7 @@ def index() -> AnyResponse | str:
 def card() -> str:
     """Stock card of a dealer and product; a form asks for both where they are missing."""
     dealer_id, product_id = request.args.get("dealer_id", type=int), request.args.get("product_id", type=int)
-    number = max(request.args.get("page", 1, type=int), 1)
+    number = min(max(request.args.get("page", 1, type=int), 1), PAGES_MAX)
     if not dealer_id or not product_id:
         return page("channel/card.html", dealer=None, product=None, card=None)
     dealer, product = queries.dealer(dealer_id), queries.product(product_id)

@@ -8,17 +8,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Numeric, case, cast, func, select
+from sqlalchemy import ColumnElement, Numeric, case, cast, func, select, true
 
 from branches.catalogue.models import Product
 from branches.org.models import Unit, Warehouse
 from inventory.channel.models import StockBucket
 from inventory.overview import rules, statements
 from inventory.shipments.models import Shipment, ShipmentLine
-from inventory.stock.models import BUSINESS, Location, StockBalance
+from inventory.stock.models import BUSINESS, Location, StockBalance, StockValue
 from sdm.kernel.db import db
 from sdm.kernel.errors import NotFound
-from sdm.kernel.scope import current_scope
+from sdm.kernel.scope import among, current_scope
 
 NONE = Decimal(0)
 LEVELS = ("central", "region", "branch", "office", "transit", "claims", "dealer")
@@ -128,6 +128,30 @@ def unbilled() -> Any:
         .group_by(Shipment.dealer_id)
         .subquery("unbilled")
     )
+
+
+def nothing_available() -> Decimal:
+    """How many products have nothing available in a warehouse that knows them, in scope."""
+    statement = (
+        select(func.count())
+        .select_from(StockBalance)
+        .join(Location, Location.id == StockBalance.location_id)
+        .join(Warehouse, Warehouse.id == Location.warehouse_id)
+        .where(StockBalance.on_hand - StockBalance.reserved <= 0)
+    )
+    return Decimal(db.session.execute(statement).scalar_one())
+
+
+def value_in_scope() -> ColumnElement[bool]:
+    """Carrying values of the units in scope."""
+    scope = current_scope()
+    return true() if scope.everything else among(StockValue.unit_id, scope.units)
+
+
+def stock_value() -> Decimal:
+    """Carrying value (net) of the financial stock of all units in scope."""
+    total = select(func.coalesce(func.sum(StockValue.value), 0)).where(value_in_scope())
+    return Decimal(db.session.execute(total).scalar_one())
 
 
 # --- the bridge -------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from inventory.overview import queries, rules
 from inventory.shipments.queries import in_transit_by_warehouse
 from inventory.stock import pages
 from inventory.stock import queries as stock
-from inventory.stock.models import Location, StockBalance, StockMove
+from inventory.stock.models import Location, StockBalance, StockMove, StockValue
 from sdm.kernel import clock, documents
 from sdm.kernel.actor import current
 from sdm.kernel.errors import FieldError, InvalidInput
@@ -30,6 +30,7 @@ from sdm.kernel.permissions import Permission
 from sdm.kernel.web import page, view
 
 blueprint = Blueprint("stock", __name__, url_prefix="/stock", template_folder="templates")
+PAGES_MAX = 10_000
 LEVELS = {
     "central": _l("Central"),
     "region": _l("Region"),
@@ -55,6 +56,7 @@ nav.register(
     NavItem("stock", _l("Stock"), "stock.index", Permission.STOCK_READ, "building-warehouse", order=50),
     NavItem("stock", _l("Stock at every level"), "stock.levels", Permission.STOCK_READ, "hierarchy", order=55),
     NavItem("stock", _l("Stock moves"), "stock.moves", Permission.STOCK_READ, "arrows-exchange", order=60),
+    NavItem("stock", _l("Stock value"), "stock.values", Permission.SUPPLY_PRICE_READ, "coins", order=65),
     NavItem("stock", _l("Goods placed"), "stock.placed", Permission.CHANNEL_READ, "map-pin", order=75),
     NavItem("stock", _l("Business and financial stock"), "stock.bridge", Permission.STOCK_READ, "git-merge", order=80),
 )
@@ -215,7 +217,7 @@ def _level_row(row: queries.LevelRow, product_id: int) -> dict[str, Any]:
 def card() -> str:
     """Stock card of a warehouse and product; a form asks for both where they are missing."""
     warehouse_id, product_id = request.args.get("warehouse_id", type=int), request.args.get("product_id", type=int)
-    number = max(request.args.get("page", 1, type=int), 1)
+    number = min(max(request.args.get("page", 1, type=int), 1), PAGES_MAX)
     if not warehouse_id or not product_id:
         return page("stock/card.html", warehouse=None, product=None, card=None)
     place = queries.warehouse(warehouse_id)
@@ -350,6 +352,56 @@ def _placed_spec() -> ListSpec:
 def placed() -> AnyResponse | str:
     """Goods placed with dealers, per branch and dealer (IL-13)."""
     return render_list(_placed_spec())
+
+
+# --- carrying value ---------------------------------------------------------------------------------------------------
+
+
+def _values_spec() -> ListSpec:
+    def statement() -> Select[Any]:
+        return (
+            select(StockValue)
+            .join(Unit, Unit.id == StockValue.unit_id)
+            .join(Product, Product.id == StockValue.product_id)
+            .where(queries.value_in_scope(), or_(StockValue.qty != 0, StockValue.value != 0))
+        )
+
+    average = StockValue.value / func.nullif(StockValue.qty, 0)
+    return ListSpec(
+        name="stock_values",
+        title=_l("Stock value"),
+        note=_l("What the units own, at carrying value without VAT: warehouses, on the way and delivered unbilled"),
+        select=statement,
+        id=cast(StockValue.unit_id, String) + "-" + cast(StockValue.product_id, String),
+        default_sort="-value",
+        search=(Product.code, Product.name, Product.pinyin, Unit.name),
+        card_title="product",
+        extra={"unit_id": StockValue.unit_id, "product_id": StockValue.product_id},
+        columns=(
+            Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
+            Column("code", _l("Code"), Product.code, "code", filter="text"),
+            Column(
+                "product",
+                _l("Product"),
+                Product.name,
+                filter="picker",
+                picker="product",
+                filter_expr=Product.id,
+                link=lambda row: url_or_none("stock.bridge", unit_id=row.unit_id, product_id=row.product_id),
+            ),
+            Column("qty", _l("Quantity"), StockValue.qty, "quantity", filter="number-range", total=True),
+            Column("average", _l("Average value"), average, "price", sortable=False),
+            Column("value", _l("Carrying value"), StockValue.value, "amount", filter="number-range", total=True),
+        ),
+        empty=_l("There is no stock yet."),
+    )
+
+
+@blueprint.get("/values")
+@view(Permission.SUPPLY_PRICE_READ)
+def values() -> AnyResponse | str:
+    """Carrying value by unit and product."""
+    return render_list(_values_spec())
 
 
 # --- the bridge -------------------------------------------------------------------------------------------------------

@@ -264,12 +264,17 @@ def _body() -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def _lines(body: dict[str, Any]) -> list[Any]:
+    lines = body.get("lines")
+    return lines if isinstance(lines, list) else []
+
+
 @blueprint.post("/quote")
 @view(Permission.GOODS_RECEIPT_POST)
 def quote() -> Response:
     """Answer of one change of the grid: products, faults per cell, totals."""
     body = _body()
-    lines = grid.read_lines(body.get("lines") or [])
+    lines = grid.read_lines(_lines(body))
     filled = [line for line in lines if not line.empty]
     qty = sum(line.base_qty for line in filled)
     facts = [
@@ -286,21 +291,36 @@ def quote() -> Response:
 def submit() -> Response:
     """Save or post what the grid holds; all faults at once, each with its cell."""
     body = _body()
-    head, faults = grid.read_head(body.get("head") or {})
-    lines = grid.read_lines(body.get("lines") or [])
+    given = body.get("head")
+    head, faults = grid.read_head(given if isinstance(given, dict) else {})
+    lines = grid.read_lines(_lines(body))
     pointers = {f"/head/{key}": text for key, text in faults.items()}
     pointers |= {f"/lines/{i}/{key}": text for i, line in enumerate(lines) for key, text in line.errors.items()}
-    if all(line.empty for line in lines):
+    if len(_lines(body)) > rules.LINES_MAX:
+        many = FieldError("lines", "receipt.too_many_lines", len(_lines(body)), {"max": rules.LINES_MAX})
+        pointers["/lines"] = error_text(many)
+    elif all(line.empty for line in lines):
         pointers["/lines"] = error_text(FieldError("lines", "receipt.no_lines"))
-    if pointers:
+    uuid = _uuid(body.get("document_id"))
+    if uuid is None:
+        pointers["/document_id"] = error_text(
+            FieldError("document_id", "input.uuid", str(body.get("document_id"))[:80])
+        )
+    if pointers or uuid is None:
         return grid_problem(pointers)
-    uuid = UUID(str(body.get("document_id")))
     try:
         ref = _save(grid.to_input(uuid, head, lines), body.get("action") == "post")
     except InvalidInput as error:
         db.session.rollback()
         return grid_problem({_pointer(fault.field): error_text(fault) for fault in error.errors})
     return json_reply({"location": url_or_none("goods_receipts.show", id=ref.id)}, 201)
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 def _save(entered: rules.ReceiptInput, post_it: bool) -> DocumentRef:

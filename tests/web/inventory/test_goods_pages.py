@@ -251,3 +251,23 @@ def test_signing_on_the_page_moves_the_order_too(session, client, monkeypatch, a
         assert (row.state, made.exposure) == ("short_closed", D(800))
         shown = client.get(at).get_data(as_text=True)
         assert order.number in shown
+
+
+def test_hostile_input_of_the_grid_is_answered_not_crashed(net, client):
+    many = [{"key": str(n), "product": {"id": net.products[0]}, "qty": "1"} for n in range(1001)]
+    huge = {"product": {"id": "9" * 30}, "qty": "1e999", "unit_cost": "NaN", "unit": 7}
+    odd = [5, None, {"product": "x", "qty": {"a": 1}}, huge]
+
+    for body in (
+        {**grid(net, many)},
+        {**grid(net, odd)},
+        {**grid(net, "nothing")},
+        {"document_id": "x", "head": [], "lines": {}},
+        [],
+        None,
+    ):
+        answer = client.post("/goods-receipts/submit", json=body)
+        assert answer.status_code == 422, body
+        assert answer.json["errors"]
+    assert client.post("/goods-receipts/quote", json={"lines": odd}).status_code == 200
+    assert db.session.execute(select(GoodsReceipt.id)).first() is None
