@@ -142,6 +142,7 @@ EVENT_READERS = (
         frozenset({"credit.freed", "receipt.recorded", "goods_receipt.posted", "stock.freed"}),
         hold.note_what_may_go_on,
     ),
+    Reader("orders.gate", frozenset({"order.gate_due"}), hold.gate_due),
     Reader("orders.recheck", frozenset({"order.recheck_due"}), hold.recheck_due),
     Reader("orders.reservation_expired", frozenset({"reservation.expired"}), hold.reservation_expired),
     Reader("orders.credit_returns", frozenset({"return.received"}), returns.credit_received),

@@ -33,7 +33,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "change": frozenset({"held", "confirmed", "part_shipped"}),
     "recheck": frozenset({"held"}),
     "release": frozenset({"held"}),
-    "cancel": frozenset({"held", "confirmed"}),
+    "gate": frozenset({"submitted"}),
+    "cancel": frozenset({"submitted", "held", "confirmed"}),
     "short_close": frozenset({"held", "part_shipped"}),
     "pick": frozenset({"confirmed", "part_shipped"}),
     "send_out": frozenset({"confirmed", "part_shipped"}),
@@ -160,8 +161,8 @@ def line_exposure(line: LineQty, *, consigned: bool, counts_open: bool) -> Bucke
 
 
 def counts_open(state: str, settlement_mode: str) -> bool:
-    """Whether the open part of an order counts in exposure: not while held, not before shipment when prepaid."""
-    return state != "held" and settlement_mode != "prepaid"
+    """Whether the open part of an order counts in exposure: not while held or waiting, not before shipment when prepaid."""
+    return state not in {"held", "submitted"} and settlement_mode != "prepaid"
 
 
 def shipped_amount(line: LineQty, extra: Decimal) -> Decimal:

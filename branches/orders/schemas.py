@@ -1,21 +1,24 @@
-"""Shapes of requests and answers about orders, returns and quotations."""
+"""Shapes of requests and answers about orders, quotations and returns."""
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
 
-from branches.orders.inputs import OrderChange, OrderInput, OrderLineInput, ReturnInput, ReturnLineInput
+from marshmallow import ValidationError, fields, pre_load, validate
+
+from branches.orders.rules import LINES_MAX
 from sdm.kernel.api import PageQuery, RefSchema
 from sdm.kernel.schema import AmountField, BaseSchema, PriceField, QtyField, RateField, not_negative, positive
 
 _text = validate.Length(max=200, error="input.length")
 _code = validate.Length(max=64, error="input.length")
-_note = validate.Length(max=4000, error="input.length")
+_note = validate.Length(max=2000, error="input.length")
 
 
 class OrderLineIn(BaseSchema):
-    """A line: product by id or code (barcode, pinyin initials); a price or rate only where it differs."""
+    """A line: product by id or code; ``qty`` in ``unit`` (base unit when left out); a price or rate only where it differs."""
 
+    line_id = fields.Integer(load_default=None, allow_none=True)
     product_id = fields.Integer(load_default=None, allow_none=True)
     product_code = fields.String(load_default="", validate=_code)
     qty = QtyField(required=True, validate=positive)
@@ -23,13 +26,23 @@ class OrderLineIn(BaseSchema):
     price = PriceField(load_default=None, allow_none=True, validate=not_negative)
     discount_rate = RateField(load_default=None, allow_none=True)
     price_reason = fields.String(load_default="", validate=_text)
-    line_id = fields.Integer(load_default=None, allow_none=True)
 
 
-class OrderIn(BaseSchema):
-    """An order; ``uuid`` is the client's and never makes a second order."""
+class _WithLines(BaseSchema):
+    """Refuses too many lines before looking at any of them."""
 
-    uuid = fields.UUID(required=True)
+    @pre_load
+    def _bounded(self, data: Any, **_: Any) -> Any:
+        lines = data.get("lines") if isinstance(data, dict) else None
+        if isinstance(lines, list) and len(lines) > LINES_MAX:
+            raise ValidationError({"code": "order.too_many_lines", "value": len(lines), "max": LINES_MAX}, "lines")
+        return data
+
+
+class OrderIn(_WithLines):
+    """An order as entered. ``uuid``: the client's; the same one never makes a second order."""
+
+    uuid = fields.UUID(load_default=None, allow_none=True)
     dealer_id = fields.Integer(required=True)
     warehouse_id = fields.Integer(required=True)
     ordered_on = fields.Date(load_default=None, allow_none=True)
@@ -40,8 +53,8 @@ class OrderIn(BaseSchema):
     lines = fields.List(fields.Nested(OrderLineIn), required=True)
 
 
-class OrderChangeIn(BaseSchema):
-    """All lines as they shall be; what else is left out stays."""
+class OrderChangeIn(_WithLines):
+    """All lines as they shall be; a line left out is removed. Other values stay where left out."""
 
     warehouse_id = fields.Integer(load_default=None, allow_none=True)
     requested_on = fields.Date(load_default=None, allow_none=True)
@@ -56,68 +69,95 @@ class ReasonIn(BaseSchema):
     reason = fields.String(load_default="", validate=_text)
 
 
+class LineQtyIn(BaseSchema):
+    """A quantity of one line."""
+
+    line_id = fields.Integer(required=True)
+    qty = QtyField(required=True, validate=positive)
+
+
+class ShortCloseIn(ReasonIn, _WithLines):
+    """What is given up; everything open when lines are left out."""
+
+    lines = fields.List(fields.Nested(LineQtyIn), load_default=None, allow_none=True)
+
+
+class PickIn(_WithLines):
+    """What is shipped; everything open when lines are left out."""
+
+    uuid = fields.UUID(load_default=None, allow_none=True)
+    planned_on = fields.Date(load_default=None, allow_none=True)
+    expected_on = fields.Date(load_default=None, allow_none=True)
+    note = fields.String(load_default="", validate=_text)
+    lines = fields.List(fields.Nested(LineQtyIn), load_default=None, allow_none=True)
+
+
 class ReleaseIn(BaseSchema):
-    """A release; amount and last day only where less than asked is released."""
+    """How far and how long a hold is released."""
 
     reason = fields.String(load_default="", validate=_text)
     amount = AmountField(load_default=None, allow_none=True, validate=not_negative)
     until = fields.Date(load_default=None, allow_none=True)
 
 
-class PickLineIn(BaseSchema):
-    """How much of an order line is picked."""
+class RejectIn(BaseSchema):
+    """Why a hold is not released."""
 
-    line_id = fields.Integer(required=True)
-    qty = QtyField(required=True, validate=positive)
-
-
-class PickIn(BaseSchema):
-    """What leaves together; without lines everything open."""
-
-    lines = fields.List(fields.Nested(PickLineIn), load_default=None, allow_none=True)
-    planned_on = fields.Date(load_default=None, allow_none=True)
+    reason = fields.String(required=True, validate=validate.Length(1, 200, error="input.required"))
 
 
 class OrderQuery(PageQuery):
     """Filters of the list of orders."""
 
-    state = fields.String(load_default=None)
+    state = fields.String(load_default=None, validate=_code)
     dealer_id = fields.Integer(load_default=None)
     warehouse_id = fields.Integer(load_default=None)
+    source = fields.String(load_default=None, validate=_code)
+    external_number = fields.String(load_default=None, validate=_code)
+    ordered_from = fields.Date(load_default=None)
+    ordered_to = fields.Date(load_default=None)
 
 
 class OrderOut(RefSchema):
-    """An order without its lines."""
+    """An order. Amounts gross except ``net``."""
 
     unit_id = fields.Integer()
+    source = fields.String()
     dealer_id = fields.Integer()
     payer_id = fields.Integer()
     warehouse_id = fields.Integer()
-    source = fields.String()
+    owner_unit_id = fields.Integer()
     ordered_on = fields.Date()
     requested_on = fields.Date(allow_none=True)
     settlement_mode = fields.String()
     term_days = fields.Integer()
     external_number = fields.String()
+    ship_to = fields.String()
+    note = fields.String()
+    currency = fields.String()
     gross = AmountField()
     net = AmountField()
-    currency = fields.String()
+    list_gross = AmountField()
+    quotation_id = fields.Integer(allow_none=True)
+    confirmed_at = fields.DateTime(allow_none=True)
     created_at = fields.DateTime()
 
 
 class OrderLineOut(BaseSchema):
-    """A line with what has become of it; quantities in base units."""
+    """A line with its cumulative quantities in base units."""
 
     id = fields.Integer()
     line_no = fields.Integer()
     product_id = fields.Integer()
+    entered_qty = QtyField()
+    entered_unit = fields.String()
     qty = QtyField()
-    list_price = PriceField()
+    list_price = PriceField(allow_none=True)
     price = PriceField()
     tax_rate = RateField()
     amount = AmountField()
-    explanation = fields.Dict()
     price_reason = fields.String()
+    explanation = fields.Dict()
     cancelled_qty = QtyField()
     shipped_qty = QtyField()
     short_qty = QtyField()
@@ -127,7 +167,7 @@ class OrderLineOut(BaseSchema):
 
 
 class HoldOut(BaseSchema):
-    """A hold with the figures of its moment."""
+    """Why an order is or was held."""
 
     id = fields.Integer()
     kind = fields.String()
@@ -145,17 +185,111 @@ class OrderFullOut(OrderOut):
     holds = fields.List(fields.Nested(HoldOut))
 
 
+class LineQuery(PageQuery):
+    """Filters of the list of order lines."""
+
+    product_id = fields.Integer(load_default=None)
+    order_id = fields.Integer(load_default=None)
+
+
+class LineOut(OrderLineOut):
+    """A line with its order."""
+
+    order_id = fields.Integer()
+
+
+class PreviewLineOut(BaseSchema):
+    """A line as it would be saved."""
+
+    index = fields.Integer()
+    product_id = fields.Integer()
+    code = fields.String()
+    name = fields.String()
+    unit = fields.String()
+    qty = QtyField()
+    list_price = PriceField(allow_none=True)
+    price = PriceField()
+    discount_rate = RateField()
+    amount = AmountField()
+    available = QtyField(allow_none=True)
+    short = QtyField()
+    explanation = fields.Dict()
+    problems = fields.List(fields.String())
+
+
+class FindingOut(BaseSchema):
+    """What would hold the order."""
+
+    kind = fields.String()
+    figures = fields.Dict()
+
+
+class FaultOut(BaseSchema):
+    """A fault of the input."""
+
+    field = fields.String()
+    code = fields.String()
+    text = fields.String()
+
+
+class PreviewOut(BaseSchema):
+    """The whole order as it would be saved; nothing is written."""
+
+    lines = fields.List(fields.Nested(PreviewLineOut))
+    errors = fields.List(fields.Nested(FaultOut))
+    holds = fields.List(fields.Nested(FindingOut))
+    gross = AmountField()
+    net = AmountField()
+    discount = AmountField()
+
+
+class QuotationQuery(PageQuery):
+    """Filters of the list of quotations."""
+
+    state = fields.String(load_default=None, validate=_code)
+    dealer_id = fields.Integer(load_default=None)
+
+
+class QuotationOut(RefSchema):
+    """A quotation."""
+
+    unit_id = fields.Integer()
+    dealer_id = fields.Integer()
+    warehouse_id = fields.Integer()
+    quoted_on = fields.Date()
+    valid_until = fields.Date()
+    gross = AmountField()
+    note = fields.String()
+
+
+class QuotationLineOut(BaseSchema):
+    """A quoted line."""
+
+    line_no = fields.Integer()
+    product_id = fields.Integer()
+    qty = QtyField()
+    list_price = PriceField()
+    price = PriceField()
+    amount = AmountField()
+
+
+class QuotationFullOut(QuotationOut):
+    """A quotation with its lines."""
+
+    lines = fields.List(fields.Nested(QuotationLineOut))
+
+
 class ReturnLineIn(BaseSchema):
-    """Units of one delivered line."""
+    """Units of one delivered line that come back."""
 
     shipment_line_id = fields.Integer(required=True)
     qty = QtyField(required=True, validate=positive)
 
 
-class ReturnIn(BaseSchema):
+class ReturnIn(_WithLines):
     """A request to take goods back."""
 
-    uuid = fields.UUID(required=True)
+    uuid = fields.UUID(load_default=None, allow_none=True)
     dealer_id = fields.Integer(required=True)
     reason_code = fields.String(required=True, validate=_code)
     requested_on = fields.Date(load_default=None, allow_none=True)
@@ -164,60 +298,59 @@ class ReturnIn(BaseSchema):
     lines = fields.List(fields.Nested(ReturnLineIn), required=True)
 
 
-class DecideIn(BaseSchema):
-    """A decision."""
+class ReturnDecisionIn(BaseSchema):
+    """Approve or reject a return."""
 
     approve = fields.Boolean(required=True)
     comment = fields.String(load_default="", validate=_text)
     warehouse_id = fields.Integer(load_default=None, allow_none=True)
 
 
-class ReceiveIn(BaseSchema):
-    """What came back; without lines everything asked for."""
+class ReturnReceiptIn(_WithLines):
+    """Goods are back; everything on the return when lines are left out."""
 
     warehouse_id = fields.Integer(load_default=None, allow_none=True)
     received_on = fields.Date(load_default=None, allow_none=True)
-    lines = fields.List(fields.Nested(PickLineIn), load_default=None, allow_none=True)
+    lines = fields.List(fields.Nested(LineQtyIn), load_default=None, allow_none=True)
+
+
+class ReturnQuery(PageQuery):
+    """Filters of the list of returns."""
+
+    state = fields.String(load_default=None, validate=_code)
+    dealer_id = fields.Integer(load_default=None)
 
 
 class ReturnOut(RefSchema):
-    """A return without its lines."""
+    """A return."""
 
     unit_id = fields.Integer()
     dealer_id = fields.Integer()
+    payer_id = fields.Integer()
     warehouse_id = fields.Integer(allow_none=True)
     requested_on = fields.Date()
     received_on = fields.Date(allow_none=True)
     reason_code = fields.String()
     gross = AmountField()
+    note = fields.String()
+    external_number = fields.String()
 
 
-class QuotationOut(RefSchema):
-    """A quotation without its lines."""
+class ReturnLineOut(BaseSchema):
+    """A line of a return."""
 
-    unit_id = fields.Integer()
-    dealer_id = fields.Integer()
-    warehouse_id = fields.Integer()
-    quoted_on = fields.Date()
-    valid_until = fields.Date()
-    gross = AmountField()
-
-
-def order_input(body: dict[str, object], source: str) -> OrderInput:
-    """What the command takes, from a loaded :class:`OrderIn`."""
-    return OrderInput(**{**body, "lines": _lines(body["lines"]), "source": source})  # type: ignore[arg-type]
+    id = fields.Integer()
+    line_no = fields.Integer()
+    product_id = fields.Integer()
+    shipment_line_id = fields.Integer(allow_none=True)
+    qty = QtyField()
+    received_qty = QtyField(allow_none=True)
+    unbilled_qty = QtyField()
+    price = PriceField()
+    amount = AmountField()
 
 
-def order_change(body: dict[str, object]) -> OrderChange:
-    """What the command takes, from a loaded :class:`OrderChangeIn`."""
-    return OrderChange(**{**body, "lines": _lines(body["lines"])})  # type: ignore[arg-type]
+class ReturnFullOut(ReturnOut):
+    """A return with its lines."""
 
-
-def return_input(body: dict[str, object], source: str) -> ReturnInput:
-    """What the command takes, from a loaded :class:`ReturnIn`."""
-    lines = tuple(ReturnLineInput(**line) for line in body["lines"])  # type: ignore[attr-defined]
-    return ReturnInput(**{**body, "lines": lines, "source": source})  # type: ignore[arg-type]
-
-
-def _lines(lines: object) -> tuple[OrderLineInput, ...]:
-    return tuple(OrderLineInput(**line) for line in lines)  # type: ignore[attr-defined]
+    lines = fields.List(fields.Nested(ReturnLineOut))

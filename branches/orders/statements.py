@@ -234,7 +234,7 @@ SELECT number, state, expected FROM (
     WHEN bool_and(l.shipped_qty - l.short_qty - l.returned_qty <= l.invoiced_qty) THEN 'invoiced'
     WHEN bool_or(l.cancelled_qty > 0) THEN 'short_closed' ELSE 'shipped' END AS expected
   FROM sales_order o JOIN sales_order_line l ON l.order_id = o.id
-  WHERE o.state <> 'held' GROUP BY o.id
+  WHERE o.state NOT IN ('held', 'submitted') GROUP BY o.id
 ) x
 WHERE state <> expected AND NOT (state = 'closed' AND expected = 'invoiced')
 ORDER BY id LIMIT 20

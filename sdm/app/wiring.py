@@ -81,7 +81,6 @@ API_BLUEPRINTS: list[str] = [
     "finance.receivables.api:receipts",
     "finance.receivables.api:receivables",
     "finance.credit.api:blueprint",
-    "branches.orders.api:blueprint",
 ]
 
 # click commands or groups below `sdm`.
@@ -114,6 +113,10 @@ DOCUMENT_KINDS: list[str] = [
     "finance.kinds:DOCUMENT_KINDS",
 ]
 SHEETS: list[str] = [
+    "branches.org.sheets:SHEETS",
+    "branches.org.dealers_sheets:SHEETS",
+    "branches.catalogue.sheets:SHEETS",
+    "branches.pricing.sheets:SHEETS",
     "inventory.receipts.sheets:SHEETS",
     "sdm.intake.sheets:SHEETS",
     "finance.sheets:SHEETS",

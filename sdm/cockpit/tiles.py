@@ -191,7 +191,7 @@ def unallocated(f: Figures) -> Tile:
     """Receipts not matched yet."""
     found = f.receivable
     count = Count(found.unallocated_items, found.unallocated)
-    return _waiting(_("Receipts to match"), count, "receivables.allocation", "exchange")
+    return _waiting(_("Receipts to match"), count, "receivables.allocate", "exchange")
 
 
 def adjustments(f: Figures) -> Tile:
@@ -291,7 +291,7 @@ PLACES: dict[str, tuple[tuple[Make, str | None], ...]] = {
     ),
     "finance": (
         (inbox, P.CASE_READ), (to_examine, P.INVOICE_READ), (to_issue, P.INVOICE_READ), (to_bill, P.INVOICE_READ),
-        (unallocated, P.RECEIVABLE_READ), (overdue, P.RECEIVABLE_READ), (over_limit, P.CREDIT_READ),
+        (unallocated, P.ALLOCATION_ENTER), (overdue, P.RECEIVABLE_READ), (over_limit, P.CREDIT_READ),
         (limits, P.CREDIT_READ), (adjustments, P.RECEIVABLE_READ),
     ),
     "executive": (

@@ -19,7 +19,7 @@ from branches.orders.service.preview import Preview, PreviewLine, preview
 from branches.orders.service.quotes import order_from_quotation, quote, withdraw_quotation
 from branches.orders.service.returns import credit_return, decide_return, receive_return, request_return
 from branches.orders.service.ship import cancel_shipment, pick, send_out, sign
-from branches.orders.service.submit import submit_order
+from branches.orders.service.submit import submit_for_later, submit_order
 
 __all__ = [
     "OrderChange",
@@ -48,6 +48,7 @@ __all__ = [
     "send_out",
     "short_close",
     "sign",
+    "submit_for_later",
     "submit_order",
     "who_releases",
     "withdraw_quotation",

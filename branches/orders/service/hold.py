@@ -247,6 +247,22 @@ def recheck_due(event: Event) -> None:
         pass_again(row, "recheck")
 
 
+def gate_due(event: Event) -> None:
+    """Reader: send an order of a batch through the gate, with what was found when it was entered."""
+    row = documents.lock(SalesOrder, event.document_id)
+    if row.state != "submitted":
+        return
+    lines = queries.lines_of(row.id)
+    names = queries.products([line.product_id for line in lines])
+    dealer_name = db.session.execute(select(Dealer.name).where(Dealer.id == row.dealer_id)).scalar() or ""
+    here = gate_order(row, lines, names, _held_exposure(row, lines), dealer_name=dealer_name)
+    findings = [Finding(found["kind"], found["figures"]) for found in event.payload.get("findings", [])]
+    found = gate.take(here, findings)
+    _settle(row, here, found, "gate")
+    if found:
+        outbox.record("order.held", KIND, row.id, row.unit_id, holds=[finding.kind for finding in found])
+
+
 def only_people_can_help(order_id: int) -> bool:
     """Whether every open hold waits for a decision, or an expired reservation for its clerk."""
     holds = queries.open_holds(order_id)

@@ -23,6 +23,7 @@ MODES: dict[str, Any] = {
 }
 ACTIONS: dict[str, Any] = {
     "submit": _l("Submitted"),
+    "gate": _l("Checked"),
     "recheck": _l("Checked again"),
     "change": _l("Changed"),
     "cancel": _l("Cancelled"),
