@@ -319,7 +319,7 @@ def move_dealer(dealer_id: int, parent_id: int | None, valid_from: date, version
     faults = _move_faults(row, parent_id, valid_from)
     if faults:
         raise InvalidInput(faults)
-    _record_moves({dealer_id: (row.parent_dealer_id, parent_id)}, valid_from)
+    record_moves({dealer_id: (row.parent_dealer_id, parent_id)}, valid_from)
     before = row.parent_dealer_id
     if valid_from <= clock.today():
         row.parent_dealer_id = parent_id
@@ -409,28 +409,26 @@ def _require_mergeable(source: Dealer, target: Dealer) -> None:
 
 def _move_belongings(source_id: int, target_id: int) -> None:
     """Contacts, earlier doubles and sub-dealers of the double go to the target, sub-dealers from today on."""
-    db.session.execute(
-        update(DealerContact).where(DealerContact.dealer_id == source_id).values(dealer_id=target_id)
-    )
+    db.session.execute(update(DealerContact).where(DealerContact.dealer_id == source_id).values(dealer_id=target_id))
     db.session.execute(update(Dealer).where(Dealer.merged_into_id == source_id).values(merged_into_id=target_id))
     with whole_network("sub-dealers of a double may be served elsewhere"):
         children = [d for d, parent in queries.parents_on(clock.today()).items() if parent == source_id]
     moved = {child: target_id for child in children if child != target_id}
     if target_id in children:
-        moved[target_id] = db.session.execute(
-            select(Dealer.parent_dealer_id).where(Dealer.id == source_id)
-        ).scalar()
+        moved[target_id] = db.session.execute(select(Dealer.parent_dealer_id).where(Dealer.id == source_id)).scalar()
     if not moved:
         return
-    _record_moves({child: (source_id, parent) for child, parent in moved.items()}, clock.today())
+    record_moves({child: (source_id, parent) for child, parent in moved.items()}, clock.today())
     table = Dealer.__table__
     change = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
     db.session.execute(change, [{"row_id": child, "parent": parent} for child, parent in moved.items()])
     expire_loaded(Dealer, set(moved), ["parent_dealer_id"])
 
 
-def _record_moves(moved: Mapping[int, tuple[int | None, int | None]], valid_from: date) -> None:
+def record_moves(moved: Mapping[int, tuple[int | None, int | None]], valid_from: date) -> None:
     """Write moves {dealer: (parent so far, new parent)} of one day; a dealer without any gets its first period too."""
+    if not moved:
+        return
     first = [
         {"dealer_id": dealer_id, "parent_dealer_id": so_far, "valid_from": rules.FIRST_DAY}
         for dealer_id, (so_far, _new) in moved.items()

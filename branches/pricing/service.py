@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 
+from branches.catalogue.queries import products_by_id
 from branches.org import queries as org
 from branches.org.models import Dealer, DealerGrade, Unit
 from branches.pricing import validity
@@ -205,25 +206,7 @@ def enter_prices_of_lists(entries: Sequence[tuple[int, PriceEntry]]) -> Entered:
 
 def _enter_list_prices(units: Mapping[int, int | None], entries: Sequence[tuple[int, PriceEntry]]) -> Entered:
     _require_entries([entry for _list_id, entry in entries])
-    products = {entry.product_id for _list_id, entry in entries}
-    existing = db.session.execute(
-        select(
-            ListPrice.id, ListPrice.list_id, ListPrice.product_id, ListPrice.qty_from, ListPrice.price,
-            ListPrice.floor_price, ListPrice.valid,
-        ).where(ListPrice.list_id.in_(sorted(units)), ListPrice.product_id.in_(sorted(products)))
-    )  # fmt: skip
-    periods = [
-        _period((row.list_id, row.product_id, row.qty_from), row.valid, (row.price, row.floor_price), row.id)
-        for row in existing
-    ]
-    wanted = [
-        validity.Wanted(
-            place, (list_id, entry.product_id, entry.qty_from), entry.valid_from, _until(entry.valid_to),
-            (entry.price, entry.floor_price),
-        )
-        for place, (list_id, entry) in enumerate(entries)
-    ]  # fmt: skip
-    planned = _planned(periods, wanted)
+    planned = _sound(_plan_prices(entries))
     added = [
         {
             "list_id": p.key[0], "product_id": p.key[1], "qty_from": p.key[2], "price": p.values[0],
@@ -237,6 +220,40 @@ def _enter_list_prices(units: Mapping[int, int | None], entries: Sequence[tuple[
         if mine or planned.remove:
             audit.write("price_list", list_id, "prices_entered", unit_id, _told(mine))
     return _entered(planned)
+
+
+def _plan_prices(entries: Sequence[tuple[int, PriceEntry]]) -> validity.Plan:
+    """How the entries fit among the prices that are there; one statement."""
+    lists = sorted({list_id for list_id, _entry in entries})
+    products = sorted({entry.product_id for _list_id, entry in entries})
+    existing = db.session.execute(
+        select(
+            ListPrice.id, ListPrice.list_id, ListPrice.product_id, ListPrice.qty_from, ListPrice.price,
+            ListPrice.floor_price, ListPrice.valid,
+        ).where(ListPrice.list_id.in_(lists), ListPrice.product_id.in_(products))
+    )  # fmt: skip
+    periods = [
+        _period((row.list_id, row.product_id, row.qty_from), row.valid, (row.price, row.floor_price), row.id)
+        for row in existing
+    ]
+    wanted = [
+        validity.Wanted(
+            place, (list_id, entry.product_id, entry.qty_from), entry.valid_from, _until(entry.valid_to),
+            (entry.price, entry.floor_price),
+        )
+        for place, (list_id, entry) in enumerate(entries)
+    ]  # fmt: skip
+    return validity.plan(periods, wanted, clock.today())
+
+
+def price_faults(entries: Sequence[tuple[int, PriceEntry]]) -> list[FieldError]:
+    """What is wrong with entries of lists in scope (`lines.N.<field>`), nothing written; for imports."""
+    return [*_entry_faults([entry for _list, entry in entries]), *_plan_faults(_plan_prices(entries))]
+
+
+def supply_faults(entries: Sequence[SupplyEntry]) -> list[FieldError]:
+    """The same for supply prices."""
+    return [*_entry_faults(entries), *_plan_faults(_plan_supply(entries, lock=False))]
 
 
 @command(Permission.PRICE_EDIT)
@@ -254,22 +271,26 @@ def end_price(price_id: int, last_day: date) -> None:
 def enter_supply_prices(entries: Sequence[SupplyEntry]) -> Entered:
     """Enter supply prices: each closes the one that holds at its first day. Raises InvalidInput with all faults."""
     _require_entries(entries)
-    products = {entry.product_id for entry in entries}
     reach(Rank.DOCUMENT)
-    statement = select(SupplyPrice.id, SupplyPrice.product_id, SupplyPrice.price, SupplyPrice.valid)
-    statement = statement.where(SupplyPrice.product_id.in_(sorted(products))).order_by(SupplyPrice.id)
-    existing = db.session.execute(statement.with_for_update(key_share=True))
-    periods = [_period((row.product_id,), row.valid, (row.price,), row.id) for row in existing]
-    wanted = [
-        validity.Wanted(place, (entry.product_id,), entry.valid_from, _until(entry.valid_to), (entry.price,))
-        for place, entry in enumerate(entries)
-    ]
-    planned = _planned(periods, wanted)
+    planned = _sound(_plan_supply(entries, lock=True))
     added = [{"product_id": p.key[0], "price": p.values[0], **_common(p)} for p in planned.add]
     _carry_out(SupplyPrice, planned, added)
     if added:
         audit.write("supply_price", None, "entered", None, _told(added))
     return _entered(planned)
+
+
+def _plan_supply(entries: Sequence[SupplyEntry], lock: bool) -> validity.Plan:
+    products = sorted({entry.product_id for entry in entries})
+    statement = select(SupplyPrice.id, SupplyPrice.product_id, SupplyPrice.price, SupplyPrice.valid)
+    statement = statement.where(SupplyPrice.product_id.in_(products)).order_by(SupplyPrice.id)
+    existing = db.session.execute(statement.with_for_update(key_share=True) if lock else statement)
+    periods = [_period((row.product_id,), row.valid, (row.price,), row.id) for row in existing]
+    wanted = [
+        validity.Wanted(place, (entry.product_id,), entry.valid_from, _until(entry.valid_to), (entry.price,))
+        for place, entry in enumerate(entries)
+    ]
+    return validity.plan(periods, wanted, clock.today())
 
 
 @command(Permission.SUPPLY_PRICE_EDIT)
@@ -283,10 +304,14 @@ def end_supply_price(price_id: int, last_day: date) -> None:
 
 
 def _require_entries(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> None:
-    from branches.catalogue.queries import products_by_id
-
     if len(entries) > ENTRIES_MAX:
         raise InvalidInput([FieldError("lines", "price.entries_max", len(entries), {"max": ENTRIES_MAX})])
+    faults = _entry_faults(entries)
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _entry_faults(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> list[FieldError]:
     known = products_by_id(entry.product_id for entry in entries)
     faults: list[FieldError] = []
     for place, entry in enumerate(entries):
@@ -299,8 +324,7 @@ def _require_entries(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> N
             faults.append(FieldError(f"lines.{place}.floor_price", "price.floor_above", floor))
         if getattr(entry, "qty_from", 0) < 0:
             faults.append(FieldError(f"lines.{place}.qty_from", "input.not_negative", getattr(entry, "qty_from", 0)))
-    if faults:
-        raise InvalidInput(faults)
+    return faults
 
 
 def _until(last_day: date | None) -> date | None:
@@ -311,14 +335,19 @@ def _period(key: tuple[Any, ...], valid: Range[date], values: tuple[Any, ...], r
     return validity.Period(key, valid.lower or date.min, valid.upper, values, row_id)
 
 
-def _planned(periods: Iterable[validity.Period], wanted: Sequence[validity.Wanted]) -> validity.Plan:
-    planned = validity.plan(periods, wanted, clock.today())
-    if planned.faults:
-        raise InvalidInput(
-            FieldError(f"lines.{fault.place}.valid_from", fault.code, fault.value, fault.details)
-            for fault in planned.faults
-        )
+def _sound(planned: validity.Plan) -> validity.Plan:
+    """The plan; InvalidInput when it has faults."""
+    faults = _plan_faults(planned)
+    if faults:
+        raise InvalidInput(faults)
     return planned
+
+
+def _plan_faults(planned: validity.Plan) -> list[FieldError]:
+    return [
+        FieldError(f"lines.{fault.place}.valid_from", fault.code, fault.value, fault.details)
+        for fault in planned.faults
+    ]
 
 
 def _common(period: validity.Period) -> dict[str, Any]:

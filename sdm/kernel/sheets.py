@@ -1,11 +1,11 @@
 """What a package gives to imports: one `ImportSheet` per master list or opening balance. Pure declarations.
 
-The machinery (`sdm.intake`) reads the file, turns cells into typed values, calls `check` with all rows, gives all faults
-back at once, and calls `apply` batch by batch. `check` and `apply` ask the database in sets, never per row.
+The machinery (`sdm.intake`) reads the file, turns cells into typed values, calls `check` with all rows, gives all
+faults back at once, and calls `apply` batch by batch. Both ask the database in sets, never per row.
 
-Typed values by kind: text, code → str; choice → one of the codes; integer → int; quantity, amount, price, rate →
-Decimal; date → date; boolean → bool. An empty cell is None: *clear the value*. A column that the file does not have is no
-key of `values` at all: *leave as is*.
+Typed values by kind: text, code: str; choice: one of the codes; integer: int; quantity, amount, price, rate: Decimal;
+date: date; boolean: bool. An empty cell is None (*clear the value*). A column that the file does not have is no key of
+`values` at all (*leave as is*).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ describe(
 class Column:
     """One column. `label` is the heading (English source text, translated by the machinery; `key` is accepted, too).
 
-    `required`: a cell of this column must not be empty, and the column must be there. `choices` are (code, word) pairs or a
-    function giving them; both code and word are accepted in a cell. `max_length` bounds texts.
+    `required`: a cell of this column must not be empty, and the column must be there. `choices` are (code, word) pairs
+    or a function giving them; both code and word are accepted in a cell. `max_length` bounds texts.
     """
 
     key: str
@@ -157,7 +157,7 @@ def unknown(
 
 
 def missing(rows: Sequence[SheetRow], columns: Sequence[str], is_new: Callable[[SheetRow], bool]) -> Iterator[RowFault]:
-    """A fault for each cell that a new record needs and that is empty or absent, or that would be cleared on an old one."""
+    """A fault for each cell that a new record needs and that is empty or absent, or that an old one would lose."""
     for row in rows:
         new = is_new(row)
         for column in columns:
