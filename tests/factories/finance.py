@@ -10,6 +10,9 @@ from uuid import uuid4
 from finance.credit import service as credit
 from finance.ledger import service as ledger
 from finance.ledger.accounts import OPENING_EQUITY, RECEIVABLE
+from finance.receivables.queries import billable_lines
+from finance.receivables.rules import BillLine
+from finance.receivables.service import billing
 from inventory.shipments.models import Shipment, ShipmentLine
 from sdm.kernel import command
 from sdm.kernel.db import db
@@ -101,3 +104,10 @@ def lines_of(shipment: Shipment) -> list[ShipmentLine]:
     """The lines of a delivery, freshly read."""
     query = db.session.query(ShipmentLine).filter_by(shipment_id=shipment.id).order_by(ShipmentLine.line_no)
     return list(query.populate_existing())
+
+
+def draft_anyway(shipment_line_id: int, qty: Decimal) -> int:
+    """An application for units that another one may hold as well, as two clerks at the same moment make them."""
+    found = billable_lines([shipment_line_id], drafts=False)[shipment_line_id]
+    wanted = billing.BillInput([BillLine(shipment_line_id, qty)])
+    return run(billing._draft, [(found, qty)], wanted).id

@@ -45,12 +45,8 @@ def _sum_of_lines(column: Any, *conditions: Any) -> ColumnElement[Decimal]:
     )
 
 
-def _drafted(without_invoice: int | None) -> ColumnElement[Decimal]:
-    head = Invoice.__table__.c
-    conditions: list[Any] = [head.state.in_(sorted(DRAFTING))]
-    if without_invoice is not None:
-        conditions.append(head.id != without_invoice)
-    return _sum_of_lines(InvoiceLine.__table__.c.qty, *conditions)
+def _drafted() -> ColumnElement[Decimal]:
+    return _sum_of_lines(InvoiceLine.__table__.c.qty, Invoice.__table__.c.state.in_(sorted(DRAFTING)))
 
 
 def _returned_unbilled() -> ColumnElement[Decimal]:
@@ -65,12 +61,13 @@ def _billed_amount() -> ColumnElement[Decimal]:
     )
 
 
-def billable_qty(without_invoice: int | None = None) -> ColumnElement[Decimal]:
-    """SQL: units of a delivered line that can be billed now."""
-    return _basis() - ShipmentLine.invoiced_qty - _returned_unbilled() - _drafted(without_invoice)
+def billable_qty(drafts: bool = True) -> ColumnElement[Decimal]:
+    """SQL: units of a delivered line that can be billed now; ``drafts``: less what applications under way hold."""
+    left = _basis() - ShipmentLine.invoiced_qty - _returned_unbilled()
+    return left - _drafted() if drafts else left
 
 
-def billable_select(without_invoice: int | None = None) -> Any:
+def billable_select() -> Any:
     """Delivered lines with something left to bill, with shipment and dealer; scoped by the session."""
     return (
         select(ShipmentLine, Shipment, Dealer)
@@ -79,14 +76,17 @@ def billable_select(without_invoice: int | None = None) -> Any:
         .where(
             ShipmentLine.invoiced_qty < ShipmentLine.qty,
             Shipment.state.in_(["shipped", "signed"]),
-            billable_qty(without_invoice) > 0,
+            billable_qty() > 0,
         )
     )
 
 
-def billable_lines(line_ids: Collection[int], without_invoice: int | None = None) -> dict[int, Billable]:
-    """The named delivered lines in scope, whatever is left of them (0 included); one statement."""
-    statement = _columns(without_invoice).where(ShipmentLine.id.in_(sorted(set(line_ids))))
+def billable_lines(line_ids: Collection[int], drafts: bool = True) -> dict[int, Billable]:
+    """The named delivered lines in scope, whatever is left of them (0 included); one statement.
+
+    ``drafts`` False: what is left before applications, for the ones that are handed in or issued now.
+    """
+    statement = _columns(drafts).where(ShipmentLine.id.in_(sorted(set(line_ids))))
     rows = db.session.execute(statement.execution_options(populate_existing=True))
     return {row.shipment_line_id: Billable(**row._mapping) for row in rows}
 
@@ -98,7 +98,7 @@ def billable(
     limit: int = 2000,
 ) -> list[Billable]:
     """Delivered lines with something left to bill, oldest first, at most ``limit``."""
-    statement = _columns(None).where(
+    statement = _columns(True).where(
         ShipmentLine.invoiced_qty < ShipmentLine.qty, Shipment.state.in_(["shipped", "signed"]), billable_qty() > 0
     )
     if dealer_id is not None:
@@ -111,9 +111,9 @@ def billable(
     return [Billable(**row._mapping) for row in db.session.execute(statement)]
 
 
-def _columns(without_invoice: int | None) -> Any:
+def _columns(drafts: bool) -> Any:
     billing_dealer = Dealer.__table__
-    left = billable_qty(without_invoice)
+    left = billable_qty(drafts)
     return (
         select(
             ShipmentLine.id.label("shipment_line_id"),

@@ -207,7 +207,7 @@ def submit(invoice_id: int, version: int | None = None) -> DocumentRef:
 
 
 def _require_billable(invoice: Invoice, lines: Sequence[InvoiceLine]) -> dict[int, Billable]:
-    left = billable_lines([line.shipment_line_id for line in lines if line.shipment_line_id], invoice.id)
+    left = billable_lines([line.shipment_line_id for line in lines if line.shipment_line_id], drafts=False)
     short = [
         {"line_no": line.line_no, "qty": str(line.qty), "left": str(left[line.shipment_line_id].billable)}
         for line in lines

@@ -331,3 +331,15 @@ def test_a_foreign_branch_sees_and_bills_nothing(net: inventory.Network, payer: 
 def test_the_same_application_sent_twice_is_one(net: inventory.Network, payer: int) -> None:
     wanted = BillInput([BillLine(delivery(net)[0])])
     assert service.apply(wanted).id == service.apply(wanted).id
+
+
+def test_of_two_applications_for_the_same_units_the_first_issued_wins(net: inventory.Network, payer: int) -> None:
+    [line] = delivery(net)
+    first, second = (finance.draft_anyway(line, D(7)) for _ in range(2))
+    for invoice_id in (first, second):
+        service.submit(invoice_id)
+    with examiner(net):
+        service.approve_and_issue(second, "seen")
+        with pytest.raises(Conflict) as error:
+            service.approve_and_issue(first, "seen")
+    assert error.value.details["lines"][0]["left"] == "3.000"
