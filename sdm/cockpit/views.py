@@ -1,4 +1,4 @@
-"""The first page of everybody, and the search."""
+"""`home` (work places) and `search` (while typing, and its results page)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from sdm.auth import labels
 from sdm.auth import queries as auth
 from sdm.cases import queries as cases
 from sdm.cases import registry
-from sdm.cockpit import (
-    dealer_tabs,  # noqa: F401 - fills the tabs of the dealer's page
-    tiles,
-)
+from sdm.cockpit import dealer_tabs  # noqa: F401 - fills the tabs of the dealer's page
+from sdm.cockpit import places
 from sdm.cockpit import search as finder
 from sdm.kernel import clock
 from sdm.kernel.actor import current
@@ -27,73 +24,48 @@ home = Blueprint("home", __name__, template_folder="templates")
 search = Blueprint("search", __name__, url_prefix="/search", template_folder="templates")
 nav.register(NavItem("work", _l("Work place"), "home.index", None, "home", order=10))
 WAITING_SHOWN = 8
-QUICK_HITS, PAGE_HITS = 5, 50
-
-# What a person of this place does most: label, endpoint, permission, icon.
-SHORTCUTS: dict[str, tuple[tuple[Any, str, str | None, str], ...]] = {
-    "clerk": (
-        (_l("New order"), "orders.new", Permission.ORDER_ENTER, "shopping-cart"),
-        (_l("New return"), "returns.new", Permission.RETURN_ENTER, "truck-return"),
-    ),
-    "storekeeper": (
-        (_l("New goods receipt"), "goods_receipts.new", Permission.GOODS_RECEIPT_POST, "package"),
-        (_l("To ship"), "shipments.to_ship", Permission.SHIPMENT_READ, "truck-delivery"),
-    ),
-    "branch_manager": (
-        (_l("Release desk"), "orders.desk", Permission.ORDER_READ, "lock-open"),
-        (_l("New order"), "orders.new", Permission.ORDER_ENTER, "shopping-cart"),
-    ),
-    "finance": (
-        (_l("New receipt"), "receipts.new", Permission.RECEIPT_ENTER, "cash"),
-        (_l("To bill"), "invoices.to_bill", Permission.INVOICE_READ, "file-invoice"),
-        (_l("Ageing"), "receivables.ageing", Permission.RECEIVABLE_READ, "calendar-stats"),
-    ),
-    "executive": (
-        (_l("Ageing"), "receivables.ageing", Permission.RECEIVABLE_READ, "calendar-stats"),
-        (_l("Release desk"), "orders.desk", Permission.ORDER_READ, "lock-open"),
-    ),
-    "administrator": (
-        (_l("Users"), "auth.users", Permission.USER_READ, "users"),
-        (_l("Parameters"), "org.parameters", Permission.PARAMETER_EDIT, "settings"),
-        (_l("Approval routes"), "cases.routes", Permission.ROUTE_EDIT, "route"),
-    ),
-}
+QUICK_HITS, PAGE_HITS = 6, 30
 
 
 @home.get("/")
 @view()
 def index() -> str:
-    """The work place of the person's role: at most nine tiles, and what waits for him."""
-    actor = current()
-    place = auth.work_place(actor.user_id)
-    shortcuts = [
-        (label, url, icon)
-        for label, endpoint, permission, icon in SHORTCUTS.get(place, ())
-        if may(permission) and (url := url_or_none(endpoint))
-    ]
+    """The work place of the person's role: at most nine tiles, and what waits for him the longest."""
+    own = _own_places()
+    chosen = request.args.get("place", "")
+    place = chosen if chosen in own else own[0]
+    steps = places.first_steps()
     return page(
         "cockpit/home.html",
-        place=labels.WORK_PLACE_LABELS.get(place, place),
-        tiles=tiles.of_place(place),
-        waiting=_waiting() if may(Permission.CASE_READ) else [],
-        shortcuts=shortcuts,
-        today=clock.today(),
+        place=places.label(place),
+        others=[(places.label(code), url_or_none("home.index", place=code)) for code in own if code != place],
+        tiles=steps or places.tiles(place),
+        is_empty=bool(steps),
+        waiting=_waiting() if not steps and may(Permission.CASE_READ) else [],
+        shortcuts=[] if steps else places.shortcuts(place),
+        now=clock.now(),
     )
 
 
+def _own_places() -> list[str]:
+    """Work places of the person's roles, that of the first role first."""
+    user_id = current().user_id
+    found = list(auth.profile(user_id).work_places) if user_id is not None else []
+    return [code for code in found if code in places.PLACES] or ["clerk"]
+
+
 def _waiting() -> list[dict[str, Any]]:
-    """The oldest work items that wait for the person."""
+    """The work items that wait for the person, what is due first on top."""
     found = cases.inbox().order_by(cases.WorkItem.due_at.asc().nulls_last(), cases.WorkItem.id).limit(WAITING_SHOWN)
     rows = []
     for item in db.session.execute(found).scalars():
         kind = registry.kind_of(item.kind)
-        overdue = item.due_at is not None and item.due_at < clock.now()
         rows.append(
             {
                 "label": item.title,
                 "note": str(kind.label) if kind else item.kind,
                 "url": url_or_none("cases.show", id=item.id),
-                "tone": "bad" if overdue else "",
+                "tone": "bad" if item.due_at is not None and item.due_at < clock.now() else "",
             }
         )
     return rows
@@ -102,21 +74,19 @@ def _waiting() -> list[dict[str, Any]]:
 @search.get("/quick")
 @view(Permission.SEARCH)
 def quick() -> Response:
-    """Hits while typing, grouped."""
-    groups = finder.search(request.args.get("q", ""), QUICK_HITS)
-    return json_reply(
-        {
-            "groups": [
-                {"label": group.label, "hits": [{"label": h.label, "hint": h.hint, "url": h.url} for h in group.hits]}
-                for group in groups
-            ]
-        }
-    )
+    """Hits while typing, grouped; `all` is the page with all of them."""
+    text = finder.cleaned(request.args.get("q", ""))
+    groups = [
+        {"label": group.label, "hits": [{"label": hit.label, "hint": hit.hint, "url": hit.url} for hit in group.hits]}
+        for group in finder.search(text, QUICK_HITS)
+    ]
+    link = {"label": _("All results for “%(text)s”", text=text), "url": url_or_none("search.results", q=text)}
+    return json_reply({"groups": groups, "all": link if text else None})
 
 
 @search.get("/")
 @view(Permission.SEARCH)
 def results() -> str:
-    """All hits on one page."""
+    """All hits on one page, each group with the list of all of its kind."""
     text = finder.cleaned(request.args.get("q", ""))
-    return page("cockpit/search.html", text=text, groups=finder.search(text, PAGE_HITS), title=_("Search"))
+    return page("cockpit/search.html", text=text, groups=finder.search(text, PAGE_HITS), shown=PAGE_HITS)

@@ -11,12 +11,13 @@ from sqlalchemy import event
 
 from branches.orders import service
 from finance.receivables import service as receivables
-from sdm.cockpit import tiles
+from sdm.auth.models import UserRole
+from sdm.cockpit import figures, places
 from sdm.kernel import clock
 from sdm.kernel.actor import system_actor, use_actor
 from sdm.kernel.db import db
-from tests.factories import auth
-from tests.factories.orders import Shop, clerk, shop, signed
+from tests.factories import auth, org
+from tests.factories.orders import Shop, clerk, shipped, shop, signed
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,10 @@ def busy_day(made: Shop) -> None:
         receivables.record_receipt(receivables.ReceiptInput(made.dealer.id, Decimal(300), clock.today()))
 
 
-@pytest.mark.parametrize("role", ["clerk", "storekeeper", "branch_manager", "finance", "executive", "administrator"])
+ROLES = ["clerk", "storekeeper", "branch_manager", "finance", "executive", "administrator"]
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_every_role_has_its_first_page_with_at_most_nine_tiles_that_open_their_lists(client, made, role):
     busy_day(made)
     user = auth.user(role, made.branch)
@@ -59,7 +63,7 @@ def test_every_role_has_its_first_page_with_at_most_nine_tiles_that_open_their_l
     text = get(client, "/")
 
     with client.application.test_request_context(), auth.acting(user=user):
-        found = tiles.of_place(role)
+        found = places.tiles(role)
     assert 3 <= len(found) <= 9
     assert text.count('<section class="tile') == len(found)
     for tile in found:
@@ -67,16 +71,60 @@ def test_every_role_has_its_first_page_with_at_most_nine_tiles_that_open_their_l
         get(client, tile["url"])
 
 
-def test_the_executives_figures_are_those_of_the_ledger(client, made):
-    busy_day(made)
-    user = auth.user("executive", made.branch)
-    with client.application.test_request_context(), auth.acting(user=user):
-        found = {str(tile["label"]): tile for tile in tiles.of_place("executive")}
+def figures_of(client: FlaskClient, made: Shop, *names: str, **values) -> dict[str, figures.Read]:
+    with client.application.test_request_context(), auth.acting("executive", made.branch, **values):
+        return {read.figure.name: read for read in figures.read(names)}
 
-    shown = [str(tile["figure"]) for tile in found.values()]
-    assert shown[0] == "0.09"  # 884.96 net of VAT
-    assert shown[1] == "0.03"
-    assert shown[2] == "0.07"
+
+def test_figures_are_those_of_the_documents(client, made):
+    busy_day(made)
+    found = figures_of(
+        client, made, "sales_today", "sales_month", "collected_month", "receivable", "overdue", "in_transit",
+        "orders_held", "to_ship", "stock_value", "unmatched",
+    )  # fmt: skip
+
+    told = {name: (read.value, read.also, read.before) for name, read in found.items()}
+    assert told["sales_today"] == (Decimal(1000), Decimal(1), None)
+    assert told["sales_month"] == (Decimal(1000), None, Decimal(0))
+    assert told["collected_month"] == (Decimal(300), None, Decimal(0))
+    assert told["receivable"] == (Decimal(700), None, None)
+    assert told["overdue"] == (Decimal(0), Decimal(0), None)
+    assert told["orders_held"][:2] == (Decimal(1), Decimal(50_000))
+    assert told["to_ship"][0] == told["unmatched"][0] == 1
+    assert told["stock_value"][0] == 90 * 60 + 100 * 120 + 100 * 180
+
+
+@pytest.mark.parametrize("name", ["sales_month", "collected_month", "receivable", "stock_value", "in_transit_amount"])
+def test_the_list_behind_an_amount_adds_up_to_it(client, made, name):
+    busy_day(made)
+    with use_actor(clerk(made.branch)):
+        shipped(made, (1, 2))
+    user = auth.user("executive", made.branch)
+    auth.signed_in(client, user)
+    with client.application.test_request_context(), auth.acting(user=user):
+        read = figures.read([name])[0]
+        url = places._address(read.figure, read.days)
+
+    assert read.value > 0
+    assert f">{read.value:,.2f}<" in get(client, url)
+
+
+@pytest.mark.parametrize("role", ["clerk", "executive", "finance", "branch_manager"])
+def test_figures_hold_nothing_of_another_branch(client, made, role):
+    busy_day(made)
+    other = shop()
+    with client.application.test_request_context(), auth.acting(role, other.branch):
+        found = {read.figure.name: read.value for read in figures.read(places.PLACES[role])}
+
+    assert {name for name, value in found.items() if value} <= {"stock_value"}
+
+
+def test_figures_of_somebody_bound_to_his_dealers_are_of_these_alone(client, made):
+    busy_day(made)
+    person = org.person(made.branch)
+    found = figures_of(client, made, "receivable", "sales_month", own_dealers=True, person_id=person.id)
+
+    assert [read.value for read in found.values()] == [0, 0]
 
 
 def test_the_first_page_needs_few_statements(client, made):
@@ -89,8 +137,27 @@ def test_the_first_page_needs_few_statements(client, made):
     get(client, "/")
     event.remove(db.engine, "before_cursor_execute", listen)
 
-    assert len([s for s in seen if not s.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]) <= 20, seen
+    assert len([s for s in seen if not s.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]) <= 12, seen
 
+
+def test_an_empty_company_is_told_what_to_do_first(client, session):
+    auth.signed_in(client, auth.user("administrator", org.head_office()))
+    text = get(client, "/?place=clerk")
+
+    assert text.count('<section class="tile') == len(places.STEPS)
+    assert "/org/units" in text
+    assert "下一步" in text
+
+
+def test_somebody_with_two_roles_reaches_both_work_places(client, made):
+    user = auth.user("clerk", made.branch)
+    org.save(UserRole(user_id=user.id, role_id=auth.role("storekeeper").id, unit_id=made.branch.id))
+    org.touch()
+    auth.signed_in(client, user)
+
+    assert "/?place=storekeeper" in get(client, "/")
+    assert "<h1>仓库管理员</h1>" in get(client, "/?place=storekeeper")
+    assert "<h1>仓库管理员</h1>" not in get(client, "/?place=executive")
 
 
 def quick(client: FlaskClient, text: str) -> list[str]:
@@ -138,9 +205,9 @@ def test_the_dealers_page_shows_orders_deliveries_stock_receivable_and_exposure(
     busy_day(made)
     auth.signed_in(client, auth.user("branch_manager", made.branch))
     text = get(client, f"/dealers/{made.dealer.id}")
-    for tab in ("orders", "deliveries", "stock", "receivable", "exposure"):
+    for tab in ("orders", "deliveries", "stock", "receivable", "exposure", "returns"):
         assert f"/dealers/{made.dealer.id}/tabs/{tab}" in text
         get(client, f"/dealers/{made.dealer.id}/tabs/{tab}")
     auth.signed_in(client, auth.user("branch_manager", shop().branch))
-    for tab in ("orders", "deliveries", "stock", "receivable", "exposure"):
+    for tab in ("orders", "deliveries", "stock", "receivable", "exposure", "returns"):
         get(client, f"/dealers/{made.dealer.id}/tabs/{tab}", 404)
