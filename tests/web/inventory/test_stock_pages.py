@@ -13,7 +13,7 @@ from inventory.shipments.models import Shipment
 from inventory.stock import locations
 from inventory.stock.models import FINANCIAL
 from inventory.stock.queries import availability
-from inventory.stock.service import Move, post_moves
+from inventory.stock.service import Move, ValueMove, post_moves, post_value
 from sdm.kernel import command, documents, hooks
 from sdm.kernel.actor import system_actor, use_actor
 from sdm.kernel.db import db
@@ -32,6 +32,8 @@ def net(session, monkeypatch, app):
         put_in(built.warehouses[0], {built.products[0]: D(10)}, unit_id=built.units[0])
         put_in(built.warehouses[1], {built.products[0]: D(8)}, unit_id=built.units[1])
         deliver(built)
+        values = [ValueMove(unit, built.products[0], D(1), D("9.99")) for unit in built.units]
+        command.command(None)(post_value)(values, occurred_on=DAY, document_kind="test", document_id=1)
         sign_in(monkeypatch, app, system_actor("head office"))
         yield built
 
@@ -65,6 +67,7 @@ def test_every_page_of_stock_opens(net, client):
         "/stock/moves?book=f",
         "/stock/moves?to=claims",
         "/stock/placed",
+        "/stock/values",
         "/stock/bridge",
         f"/stock/bridge?unit_id={net.units[0]}&product_id={product}",
         "/channel/",
@@ -93,7 +96,7 @@ def test_a_branch_sees_its_own_levels_only(net, client, monkeypatch, app):
     assert client.get(f"/channel/card?dealer_id={net.dealers[0]}&product_id={net.products[0]}").status_code == 404
     assert client.get(f"/api/v1/dealers/{net.dealers[0]}/stock").status_code == 404
     assert client.get(f"/stock/bridge?unit_id={net.units[0]}").status_code == 404
-    for address in ("/stock/", "/stock/moves", "/stock/levels", "/channel/", "/stock/placed"):
+    for address in ("/stock/", "/stock/moves", "/stock/levels", "/channel/", "/stock/placed", "/stock/values"):
         shown = text_of(client, address)
         assert "分公司0" not in shown, address
 
