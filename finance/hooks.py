@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from finance.credit import queries as credit
 from finance.credit import service
@@ -19,6 +22,26 @@ from sdm.kernel.scope import whole_network
 def dealer_created(dealer_id: int, unit_id: int) -> None:
     """A dealer has a credit account from the start."""
     service.open_account(dealer_id, unit_id)
+
+
+def dealers_created(pairs: Sequence[tuple[int, int]]) -> None:
+    """The same for many dealers [(id, unit)] at once (imports): one statement."""
+    if pairs:
+        rows = [{"payer_id": dealer_id, "unit_id": unit_id} for dealer_id, unit_id in sorted(pairs)]
+        db.session.execute(insert(CreditAccount.__table__).on_conflict_do_nothing(), rows)
+
+
+def dealer_limits(limits: Mapping[int, Decimal | None]) -> None:
+    """Set limits {payer: amount} that an import of dealers gives, in the order of payers; none clears to 0."""
+    for payer_id in sorted(limits):
+        service.import_limit(payer_id, {"limit": limits[payer_id]})
+
+
+def dealer_limits_of(payer_ids: Collection[int]) -> dict[int, Decimal]:
+    """Limits of payers in scope."""
+    statement = select(CreditAccount.payer_id, CreditAccount.limit_amount)
+    rows = db.session.execute(statement.where(CreditAccount.payer_id.in_(sorted(payer_ids)))) if payer_ids else ()
+    return {row.payer_id: row.limit_amount for row in rows}
 
 
 def dealer_moved(dealer_id: int, unit_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from branches.org import dealers_queries as queries
@@ -32,6 +32,7 @@ STATUSES = (("active", _l("Active")), ("blocked", _l("Blocked")), ("inactive", _
 describe(
     {
         "sheet.no_limits": N_("Credit limits cannot be imported here; use the sheet of credit limits"),
+        "sheet.limit_of_payer": N_("Another dealer pays for this one; give the limit %(value)s to the payer"),
         "sheet.negative": N_("%(value)s must not be negative"),
     }
 )
@@ -151,6 +152,9 @@ def _own_faults(row: SheetRow, dealer: Dealer | None) -> Iterator[RowFault]:
         yield RowFault(row.number, "credit_limit", "sheet.negative", limit)
     elif limit is not None and not hooks.has("dealer.limits"):
         yield RowFault(row.number, "credit_limit", "sheet.no_limits", limit)
+    payer = row.get("payer") if row.has("payer") else (dealer.payer_id if dealer else None)
+    if limit and payer not in (None, row.get("code"), dealer.id if dealer else None):
+        yield RowFault(row.number, "credit_limit", "sheet.limit_of_payer", limit)
     if dealer is not None and dealer.merged_into_id is not None:
         yield RowFault(row.number, "code", rules.MERGED, dealer.code)
 
@@ -300,7 +304,13 @@ def _unit_pairs(dealer_ids: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _limits(rows: Sequence[SheetRow], done: Upserted) -> None:
-    limits = {done.ids[row.values["code"]]: row.get("credit_limit") for row in rows if row.has("credit_limit")}
+    if not rows[0].has("credit_limit"):
+        return
+    payers = select(Dealer.id).where(Dealer.id.in_(sorted(done.ids.values())))
+    pays_itself = or_(Dealer.payer_id.is_(None), Dealer.payer_id == Dealer.id)
+    itself = set(db.session.execute(payers.where(pays_itself)).scalars())
+    limits = {done.ids[row.values["code"]]: row.get("credit_limit") for row in rows}
+    limits = {dealer_id: limit for dealer_id, limit in limits.items() if dealer_id in itself}
     if limits and hooks.has("dealer.limits"):
         if not current().can(Permission.CREDIT_LIMIT_APPROVE):
             raise Forbidden("forbidden", permission=str(Permission.CREDIT_LIMIT_APPROVE))
@@ -323,9 +333,10 @@ def _export_dealers() -> Iterable[Mapping[str, Any]]:
     limits = _known_limits([row[0].id for row in rows])
     for dealer, unit, manager, above, pays in rows:
         contact = contacts.get(dealer.id)
+        limit = limits.get(dealer.id) if dealer.payer_id in (None, dealer.id) else None
         yield {
             **{key: getattr(dealer, key) for key in _DEALER}, "unit": unit, "grade": dealer.grade_code,
-            "manager": manager, "parent": above, "payer": pays, "credit_limit": limits.get(dealer.id),
+            "manager": manager, "parent": above, "payer": pays, "credit_limit": limit,
             "contact_name": contact.name if contact else None, "contact_phone": contact.phone if contact else None,
         }  # fmt: skip
 

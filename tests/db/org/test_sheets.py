@@ -216,6 +216,9 @@ def test_credit_limits_go_to_who_keeps_them_and_need_their_permission() -> None:
     without = Actor(1, "c", frozenset(Permission) - {Permission.CREDIT_LIMIT_APPROVE}, Scope(frozenset({branch.id})))
 
     assert given == [{dealer_id: Decimal("1000.00")}]
+    assert faults_of(dealers_sheets.DEALERS, shop("D2", payer="D1", credit_limit=Decimal(5))) == {
+        (2, "credit_limit", "sheet.limit_of_payer")
+    }
     assert [row["credit_limit"] for row in exported(dealers_sheets.DEALERS)] == [Decimal(7)]
     with use_actor(without), pytest.raises(Forbidden):
         dealers_sheets.DEALERS.apply(rows_of(shop("D1", credit_limit=Decimal(1))))
@@ -255,3 +258,21 @@ def test_a_batch_of_200_dealers_takes_as_many_statements_as_one_of_2() -> None:
     statements(1, "WARM")
     assert statements(200, "B") == statements(2, "A")
     assert db.session.query(Dealer).count() == 203
+
+
+def test_imported_dealers_have_their_credit_account_and_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from finance.credit.models import CreditAccount
+    from sdm.app import wiring
+
+    branch = org.branch(code="MINE")
+    wiring._load_hooks()
+
+    applied(dealers_sheets.DEALERS, shop("D1", credit_limit=Decimal("5000.00")), shop("D2", credit_limit=None))
+    applied(dealers_sheets.DEALERS, {"code": "D1", "credit_limit": Decimal("6000.00")})
+
+    rows = {row.payer_id: (row.unit_id, row.limit_amount) for row in db.session.query(CreditAccount)}
+    ids = {code: row.id for code, row in dealers_queries.dealers_by_code(["D1", "D2"]).items()}
+    assert rows == {ids["D1"]: (branch.id, Decimal("6000.00")), ids["D2"]: (branch.id, Decimal("0.00"))}
+    assert {row["code"]: row["credit_limit"] for row in exported(dealers_sheets.DEALERS)} == {
+        "D1": Decimal("6000.00"), "D2": Decimal("0.00")
+    }  # fmt: skip
