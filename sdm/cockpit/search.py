@@ -214,4 +214,4 @@ def _pages(text: str, limit: int) -> Group:
         for link in links
         if len(wanted) > 1 and wanted in link.label.casefold()
     ]
-    return Group(_("Pages"), hits[:limit])
+    return Group(_("Go to"), hits[:limit])

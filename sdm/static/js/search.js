@@ -11,7 +11,7 @@ function close() {
   field.setAttribute("aria-expanded", "false");
 }
 
-function show(groups) {
+function show({ groups = [], all = null }) {
   hits.replaceChildren();
   for (const group of groups) {
     hits.append(el("h3", { textContent: group.label }));
@@ -22,6 +22,7 @@ function show(groups) {
   }
   if (!$("a", hits)) hits.append(el("p", { textContent: t("no_hits") }));
   else $("a", hits).setAttribute("aria-selected", "true");
+  if (all && ownAddress(all.url)) hits.append(el("a", { href: all.url, role: "option", tabIndex: -1, className: "search-all" }, el("span", { textContent: all.label })));
   hits.hidden = false;
   field.setAttribute("aria-expanded", "true");
 }
@@ -33,7 +34,7 @@ const ask = debounce(async () => {
   running = new AbortController();
   try {
     const answer = await send(`${box.dataset.search}?q=${encodeURIComponent(text)}`, { method: "GET", signal: running.signal });
-    if (answer.ok) show((await answer.json()).groups ?? []);
+    if (answer.ok) show(await answer.json());
   } catch (error) {
     if (error.name !== "AbortError") close();
   }
