@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import text as sql_text  # noqa: TID251 - conditions of partial indexes
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Json, Name, Price, Qty, Rate, Ref, Stamp
@@ -27,7 +28,8 @@ ORDER_STATES = (
 class SalesOrder(Document, Base):
     """submitted → (held) → confirmed → part shipped → shipped → invoiced → closed; cancelled; short-closed.
 
-    Drafts live in ``sdm.kernel.drafts``: saving makes the order. ``owner_unit_id`` owns the goods, ``unit_id`` sells and collects.
+    Drafts live in ``sdm.kernel.drafts``: saving makes the order. ``owner_unit_id`` owns the goods, ``unit_id`` sells and
+    collects.
     """
 
     __tablename__ = "sales_order"
@@ -115,7 +117,7 @@ class OrderHold(Base):
     __table_args__ = (
         CheckConstraint("kind IN ('credit','overdue','price','authority','dealer','shortage','amount')", name="kind"),
         CheckConstraint("state IN ('open','released','rejected','cleared')", name="state"),
-        Index("uq_order_hold_open", "order_id", "kind", unique=True, postgresql_where=text("state = 'open'")),
+        Index("uq_order_hold_open", "order_id", "kind", unique=True, postgresql_where=sql_text("state = 'open'")),
         Index("ix_order_hold_order", "order_id"),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql_text  # noqa: TID251 - conditions of partial indexes
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,16 +27,16 @@ class WorkItem(Scoped, Base):
             "uq_work_item_open_key",
             "key",
             unique=True,
-            postgresql_where=text("state IN ('open','acknowledged')"),
+            postgresql_where=sql_text("state IN ('open','acknowledged')"),
         ),
         Index("ix_work_item_subject", "subject_kind", "subject_id"),
         Index(
             "ix_work_item_inbox",
             "permission",
             "handler_unit_id",
-            postgresql_where=text("state IN ('open','acknowledged')"),
+            postgresql_where=sql_text("state IN ('open','acknowledged')"),
         ),
-        Index("ix_work_item_handler", "handler_id", postgresql_where=text("state IN ('open','acknowledged')")),
+        Index("ix_work_item_handler", "handler_id", postgresql_where=sql_text("state IN ('open','acknowledged')")),
     )
 
     id: Mapped[Id]
@@ -72,7 +73,7 @@ class WorkItemLog(Base):
     actor_id: Mapped[Ref | None]
     actor_name: Mapped[Name]
     step: Mapped[Code]
-    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql_text("'{}'"))
 
 
 class ApprovalRoute(Base):

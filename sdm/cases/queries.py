@@ -108,7 +108,7 @@ def log_of(item_id: int) -> list[tuple[datetime, str, str, dict[str, Any]]]:
         .order_by(WorkItemLog.id)
         .limit(200)
     )
-    return [tuple(row) for row in db.session.execute(statement)]  # type: ignore[misc]
+    return [tuple(row) for row in db.session.execute(statement)]
 
 
 def subject_link(kind: str) -> documents.DocumentKind | None:

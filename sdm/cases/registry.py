@@ -11,7 +11,8 @@ from typing import Any
 class Result:
     """A way to decide: code, word on the button, style (``primary``, ``bad``, ``neutral``).
 
-    ``needs_comment``: the reason must be given. ``fields``: form fields asked for beside the comment, handed to ``on_result`` by name.
+    ``needs_comment``: the reason must be given. ``fields``: form fields asked for beside the comment, handed to
+    ``on_result`` by name.
     """
 
     code: str

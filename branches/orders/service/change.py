@@ -109,20 +109,22 @@ def _check_bounds(
     for index, line in enumerate(entered):
         if line.line_id and line.line_id not in present:
             faults.add(f"lines.{index}.line_id", "order.not_its_line", line.line_id)
-    for line in priced:
-        old = present.get(line.entered.line_id or 0)
-        if old is None:
-            continue
-        low = _started(old, picked)
-        if line.qty < low:
-            faults.add(
-                f"lines.{line.line_no - 1}.qty", "order.below_shipped", str(line.qty), low=f"{low.normalize():f}"
-            )
-        if low and line.priced.product_id != old.product_id:
-            faults.add(f"lines.{line.line_no - 1}.product_id", "order.line_shipped", old.product_id)
-    for line_id, old in present.items():
-        if line_id not in named and _started(old, picked):
-            faults.add("lines", "order.below_shipped", "0", low=f"{_started(old, picked).normalize():f}")
+    for found in priced:
+        old = present.get(found.entered.line_id or 0)
+        if old is not None:
+            _check_line(found, old, _started(old, picked), faults)
+    for line_id, left_out in present.items():
+        low = _started(left_out, picked)
+        if low and line_id not in named:
+            faults.add("lines", "order.below_shipped", "0", low=f"{low.normalize():f}")
+
+
+def _check_line(found: OrderLine, old: SalesOrderLine, low: Decimal, faults: Faults) -> None:
+    where = f"lines.{found.line_no - 1}"
+    if found.qty < low:
+        faults.add(f"{where}.qty", "order.below_shipped", str(found.qty), low=f"{low.normalize():f}")
+    if low and found.priced.product_id != old.product_id:
+        faults.add(f"{where}.product_id", "order.line_shipped", old.product_id)
 
 
 def _started(line: SalesOrderLine, picked: Mapping[int, Decimal]) -> Decimal:

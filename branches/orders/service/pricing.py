@@ -221,9 +221,9 @@ def price_all(
             wanted.append((index, WantedLine(product_id, qty, line.price, line.discount_rate, line.price_reason)))
     lines = []
     for (index, _want), priced in zip(wanted, price_lines(basis, [want for _, want in wanted]), strict=True):
-        line = _line(index, entered[index], priced, basis, faults)
-        if line is not None:
-            lines.append(line)
+        made = _line(index, entered[index], priced, basis, faults)
+        if made is not None:
+            lines.append(made)
     return lines, basis.authority
 
 

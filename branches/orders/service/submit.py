@@ -6,6 +6,7 @@ The number of statements does not depend on the number of lines.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -182,7 +183,7 @@ def _present(order: OrderInput) -> DocumentRef:
 
 
 def gate_order(
-    row: SalesOrder, lines: list[Any], names: dict[int, Any], before: Buckets, **values: Any
+    row: SalesOrder, lines: Sequence[Any], names: dict[int, Any], before: Buckets, **values: Any
 ) -> gate.GateOrder:
     """An existing, locked order at the gate. ``names`` as :func:`branches.orders.queries.products` gives them."""
     return gate.GateOrder(

@@ -53,7 +53,8 @@ DESK = ListSpec(
     card_title="number",
     extra={"order_id": SalesOrder.id},
     columns=(
-        Column("number", _l("Order"), SalesOrder.number, "code", filter="text", link=lambda row: url_or_none("orders.show", id=row.order_id)),
+        Column("number", _l("Sales order"), SalesOrder.number, "code", filter="text",
+            link=lambda row: url_or_none("orders.show", id=row.order_id)),
         Column("hold", _l("Hold"), OrderHold.kind, filter="choice", choices=hold_choices),
         Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=SalesOrder.dealer_id),
         Column("gross", _l("Amount"), SalesOrder.gross, "amount", filter="number-range", total=True),

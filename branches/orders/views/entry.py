@@ -35,7 +35,7 @@ def columns() -> list[dict[str, Any]]:
         {"key": "qty", "label": _("Quantity"), "type": "quantity", "edit": True, "required": True, "width": 100},
         {"key": "unit", "label": _("Unit"), "type": "text", "edit": True, "width": 70},
         {"key": "price", "label": _("Price"), "type": "price", "edit": True, "width": 110},
-        {"key": "discount", "label": _("Discount %%"), "type": "percent", "edit": True, "width": 90},
+        {"key": "discount", "label": f"{_('Discount')} %", "type": "percent", "edit": True, "width": 90},
         {"key": "amount", "label": _("Amount"), "type": "amount", "width": 130},
         {"key": "stock", "label": _("Available"), "type": "quantity", "width": 100},
         {"key": "reason", "label": _("Reason for another price"), "type": "text", "edit": True, "width": 180,

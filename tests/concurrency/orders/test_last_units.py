@@ -77,7 +77,7 @@ def test_without_the_guards_more_is_promised_than_is_there(committing_db, monkey
     made = made_shop(committing_db, stock=1000, limit="700")
     together = threading.Barrier(CLIENTS)
 
-    def careless(payer_id: int, buckets: Any, allow_over: Decimal = D(0)) -> Any:
+    def careless(payer_id: int, buckets: Any, allow_over: Any = None) -> Any:
         before = credit_queries.headroom(payer_id)
         together.wait(timeout=20)
         fits = before.exposure + buckets.exposure <= before.limit

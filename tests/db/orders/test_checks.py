@@ -18,7 +18,7 @@ from sdm.kernel import outbox
 from sdm.kernel.actor import use_actor
 from sdm.kernel.db import db
 from sdm.kernel.errors import Busy, SdmError
-from tests.factories.orders import Shop, clerk, fill, shipped, shop, signed
+from tests.factories.orders import Shop, clerk, fill, shop, signed
 
 D = Decimal
 
@@ -48,7 +48,9 @@ def test_each_check_tells_of_a_corrupted_row(session, code):
         made.submit((0, 10_000))
     assert offenders() == {}
 
-    db.session.execute(text(CORRUPTIONS[code]).bindparams(**({"dealer": made.dealer.id} if ":dealer" in CORRUPTIONS[code] else {})))
+    db.session.execute(
+        text(CORRUPTIONS[code]).bindparams(**({"dealer": made.dealer.id} if ":dealer" in CORRUPTIONS[code] else {}))
+    )
 
     assert code in offenders()
 
@@ -156,7 +158,9 @@ class Walk:
     def pay(self):
         from sdm.kernel import clock
 
-        order = self.an(SalesOrder, "confirmed", "part_shipped") if self.made.dealer.settlement_mode == "prepaid" else None
+        order = (
+            self.an(SalesOrder, "confirmed", "part_shipped") if self.made.dealer.settlement_mode == "prepaid" else None
+        )
         entered = receivables.ReceiptInput(
             self.made.dealer.id, D(self.random.randint(50, 900)), clock.today(), order_id=order.id if order else None
         )

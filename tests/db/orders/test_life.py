@@ -147,7 +147,9 @@ def test_a_changed_order_takes_only_the_difference(session):
     with use_actor(clerk(made.branch)):
         order = made.submit((0, 10))
         line = line_ids(order.id)[0]
-        change = OrderChange((OrderLineInput(D(8), made.products[0], line_id=line), OrderLineInput(D(3), made.products[1])))
+        change = OrderChange(
+            (OrderLineInput(D(8), made.products[0], line_id=line), OrderLineInput(D(3), made.products[1]))
+        )
         assert service.change_order(order.id, change).state == "confirmed"
         assert (made.exposure, stock_of(made), stock_of(made, 1)) == (D(1400), (100, 8), (100, 3))
         more = OrderChange((OrderLineInput(D(16), made.products[0], line_id=line),))

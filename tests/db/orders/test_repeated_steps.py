@@ -48,7 +48,9 @@ def test_signing_a_shipment_twice_is_refused(session: object) -> None:
     assert proof.faults() == []
 
 
-@pytest.mark.parametrize("parts", [("5", "0", "0"), ("0", "5", "0"), ("-1", "5", "0"), ("1", "1", "1"), ("0", "0", "99")])
+@pytest.mark.parametrize(
+    "parts", [("5", "0", "0"), ("0", "5", "0"), ("-1", "5", "0"), ("1", "1", "1"), ("0", "0", "99")]
+)
 def test_a_signature_that_does_not_add_up_names_the_line(session: object, parts: tuple[str, str, str]) -> None:
     made, order_id, shipment_id = part_of_an_order()
     with use_actor(clerk(made.branch)):

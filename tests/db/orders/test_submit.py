@@ -174,6 +174,10 @@ def test_an_order_of_another_branch_is_not_found(session):
                 step(ref.id)
 
 
+def recorder(seen: list[str]):
+    return lambda conn, cursor, statement, *rest: seen.append(statement)
+
+
 def test_the_number_of_statements_does_not_grow_with_the_lines(session, app):
     made = shop(products=2, stock=100_000, limit="100000000")
     counted: list[int] = []
@@ -183,7 +187,7 @@ def test_the_number_of_statements_does_not_grow_with_the_lines(session, app):
         made.submit((0, 1))
         for lines in (1, 5, 200):
             seen: list[str] = []
-            listen = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
+            listen = recorder(seen)
             event.listen(db.engine, "before_cursor_execute", listen)
             made.submit(*[(index % 2, 1) for index in range(lines)])
             event.remove(db.engine, "before_cursor_execute", listen)
