@@ -145,7 +145,7 @@ def pick_order(id: int, body: dict[str, Any]) -> DocumentRef:
 
 
 @api.route(
-    orders, "/orders/<int:id>/holds/<int:hold_id>/release", methods=["POST"], permission=None,
+    orders, "/orders/<int:id>/holds/<int:hold_id>/release", methods=["POST"], permission=Permission.ORDER_READ,
     request=schemas.ReleaseIn, response=api.RefSchema, summary="Release a hold",
 )  # fmt: skip
 def release_hold(id: int, hold_id: int, body: dict[str, Any]) -> DocumentRef:
@@ -155,7 +155,7 @@ def release_hold(id: int, hold_id: int, body: dict[str, Any]) -> DocumentRef:
 
 
 @api.route(
-    orders, "/orders/<int:id>/holds/<int:hold_id>/reject", methods=["POST"], permission=None,
+    orders, "/orders/<int:id>/holds/<int:hold_id>/reject", methods=["POST"], permission=Permission.ORDER_READ,
     request=schemas.RejectIn, response=api.RefSchema, summary="Refuse to release a hold",
 )  # fmt: skip
 def reject_hold(id: int, hold_id: int, body: dict[str, Any]) -> DocumentRef:

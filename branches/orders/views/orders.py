@@ -208,7 +208,7 @@ def recheck(id: int) -> AnyResponse:
 
 
 @blueprint.post("/<int:id>/release")
-@view()
+@view(Permission.ORDER_READ)
 def release(id: int) -> AnyResponse:
     """Release one hold; the command asks for the right that this hold needs."""
     ref = service.release_hold(_hold_of(id), reason())
