@@ -15,15 +15,19 @@ from sdm.app.pg.place import STOPPED, Place, ServerError
 from sdm.app.pg.server import alive, ensure_started, halt, reap
 
 WATCH_SECONDS = 0.5
-RESTARTS_MAX = 5
+RETRY_SECONDS_MAX = 30.0
 
 
 def watch(place: Place) -> None:
-    """Stop the server when its last user has gone; start it again when it died under its users. Returns at the end."""
+    """Stop the server when its last user has gone; start it again whenever it died under its users. Returns at the end.
+
+    A start that fails (no space left, no memory) is tried again, at last every half minute, so that the product goes on
+    by itself when the cause is gone.
+    """
     own = open_lock(place, "watcher.lock", create=False)
     if not try_lock(own, fcntl.LOCK_EX):
         return
-    restarts = 0
+    failures, not_before = 0, 0.0
     while (place.folder / "start.lock").exists():
         time.sleep(WATCH_SECONDS)
         with contextlib.suppress(FileNotFoundError), starting(place, create=False):
@@ -36,19 +40,20 @@ def watch(place: Place) -> None:
                 return
             if not is_free(place, "server.lock") and alive(place):
                 continue
-            restarts += 1
-            if restarts > RESTARTS_MAX:
-                return
-            _restart(place)
+            if time.monotonic() >= not_before:
+                failures = 0 if _restart(place) else failures + 1
+                not_before = time.monotonic() + min(RETRY_SECONDS_MAX, WATCH_SECONDS * 2 ** min(failures, 10))
 
 
-def _restart(place: Place) -> None:
-    """Start a server that died; a failure is noted and tried again at the next look."""
+def _restart(place: Place) -> bool:
+    """Start a server that died; a failure is noted and answered with False."""
     try:
         ensure_started(place)
     except ServerError as problem:
         sys.stderr.write(f"watcher: {problem}\n")
         sys.stderr.flush()
+        return False
+    return True
 
 
 def main(place: str) -> int:
