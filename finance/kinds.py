@@ -12,17 +12,17 @@ from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
 
 DOCUMENT_KINDS = (
-    DocumentKind("invoice", Invoice, "invoices.show", Permission.INVOICE_READ, "Invoice"),
-    DocumentKind("receipt", Receipt, "receipts.show", Permission.RECEIPT_READ, "Receipt"),
+    DocumentKind("invoice", Invoice, "invoices.show", Permission.INVOICE_READ, _l("Invoice")),
+    DocumentKind("receipt", Receipt, "receipts.show", Permission.RECEIPT_READ, _l("Receipt")),
     DocumentKind(
         "receivable_adjustment",
         ReceivableAdjustment,
         "receivables.adjustment",
         Permission.RECEIVABLE_READ,
-        "Receivable adjustment",
+        _l("Receivable adjustment"),
     ),
     DocumentKind(
-        "credit_limit_change", CreditLimitChange, "credit.change", Permission.CREDIT_READ, "Credit limit change"
+        "credit_limit_change", CreditLimitChange, "credit.change", Permission.CREDIT_READ, _l("Credit limit change")
     ),
 )
 
