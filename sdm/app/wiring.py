@@ -114,6 +114,7 @@ DOCUMENT_KINDS: list[str] = [
 ]
 SHEETS: list[str] = [
     "branches.org.sheets:SHEETS",
+    "sdm.auth.sheets:SHEETS",
     "branches.org.dealers_sheets:SHEETS",
     "branches.catalogue.sheets:SHEETS",
     "branches.pricing.sheets:SHEETS",
