@@ -41,7 +41,7 @@ class Stack:
         self.port = free_port()
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("SDM_") or k == "SDM_PG_BIN"},
-            "SDM_HOME": str(self.home), "PORT": str(self.port), "SDM_WORKERS": str(workers), "SDM_ENV": "test",
+            "SDM_HOME": str(self.home), "PORT": str(self.port), "SDM_WORKERS": str(workers), "SDM_ENV": "production",
             "SDM_SECRET_KEY": "a secret of the fault tests",
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
@@ -49,8 +49,8 @@ class Stack:
     def start(self, *, scheduler: bool = False) -> None:
         """Start and wait until it answers."""
         arguments = [sys.executable, "-m", "sdm.app.cli", "serve", *([] if scheduler else ["--no-scheduler"])]
-        log = (self.home / "serve.log").open("ab")
-        self.process = subprocess.Popen(arguments, env=self.environ, stdout=log, stderr=log)  # noqa: S603
+        with (self.home / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(arguments, env=self.environ, stdout=log, stderr=log)  # noqa: S603
         self.await_answer()
 
     def await_answer(self) -> None:
