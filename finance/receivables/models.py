@@ -201,6 +201,7 @@ class OpenItem(Scoped, Base):
         Index("ix_open_item_payer", "payer_id", postgresql_where=text("open_amount <> 0")),
         Index("ix_open_item_unit", "unit_id", "due_on", postgresql_where=text("open_amount <> 0")),
         Index("ix_open_item_payer_dated", "payer_id", "dated_on"),
+        Index("ix_open_item_dated_on", "dated_on"),
     )
 
     id: Mapped[Id]

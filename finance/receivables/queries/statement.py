@@ -142,15 +142,19 @@ def ledgers(payer_id: int, as_of: date | None = None) -> SixColumns:
     )
 
 
-def days_outstanding(payer_id: int | None, as_of: date, days: int = 90) -> Decimal | None:
-    """Receivable ÷ invoiced gross of the last ``days`` × days; None where nothing was invoiced. In scope."""
-    since = as_of - timedelta(days=days)
-    balance = func.coalesce(func.sum(OpenItem.amount), ZERO)
-    invoiced = func.sum(OpenItem.amount).filter(OpenItem.document_kind == "invoice", OpenItem.dated_on > since)
-    query = select(balance.label("balance"), func.coalesce(invoiced, ZERO).label("invoiced")).where(
-        OpenItem.dated_on <= as_of
-    )
-    if payer_id is not None:
-        query = query.where(OpenItem.payer_id == payer_id)
-    row = db.session.execute(query).one()
-    return None if row.invoiced <= 0 else (row.balance * days / row.invoiced).quantize(Decimal("0.1"))
+def days_outstanding(
+    payer_id: int | None, as_of: date, days: int = 90, balance: Decimal | None = None
+) -> Decimal | None:
+    """Receivable ÷ invoiced gross of the last ``days`` × days; None where nothing was invoiced. In scope.
+
+    ``balance``: the receivable where the caller knows it already; then only the last ``days`` are read.
+    """
+    mine = [OpenItem.payer_id == payer_id] if payer_id is not None else []
+    total = func.coalesce(func.sum(OpenItem.amount), ZERO)
+    recent = (OpenItem.document_kind == "invoice", OpenItem.dated_on > as_of - timedelta(days=days))
+    invoiced = db.session.execute(select(total).where(OpenItem.dated_on <= as_of, *recent, *mine)).scalar_one()
+    if invoiced <= 0:
+        return None
+    if balance is None:
+        balance = Decimal(db.session.execute(select(total).where(OpenItem.dated_on <= as_of, *mine)).scalar_one())
+    return (balance * days / invoiced).quantize(Decimal("0.1"))

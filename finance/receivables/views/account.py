@@ -62,7 +62,7 @@ def ageing() -> str:
         today=clock.today(),
         rows=[_ageing_row(row, found, unit_id) for row in found.rows[:2000]],
         bands=_band_words(found.labels),
-        days=queries.days_outstanding(None, as_of) if not unit_id else None,
+        days=queries.days_outstanding(None, as_of, balance=found.total.total) if not unit_id else None,
         more=len(found.rows) > 2000,
     )
 

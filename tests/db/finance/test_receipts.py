@@ -341,3 +341,15 @@ def test_whatever_happens_items_buckets_and_control_account_agree(net: inventory
             pass
         in_agreement(payer)
     assert made and receipts
+
+
+def test_days_outstanding_are_the_same_with_a_known_balance(net: inventory.Network, payer: int) -> None:
+    made = finance.delivered(net.units[0], net.dealers[0], [(net.products[0], "10", "90")])
+    ref = service.apply(service.BillInput([service.BillLine(finance.lines_of(made)[0].id)]))
+    service.submit(ref.id)
+    with use_actor(inventory.clerk([net.head_office, *net.units], user_id=8)):
+        service.approve(ref.id, "seen")
+        service.issue(ref.id, DAY)
+    service.record_receipt(ReceiptInput(net.dealers[0], D(400), DAY))
+    assert queries.days_outstanding(payer, DAY) == D("50.0")
+    assert queries.days_outstanding(None, DAY, balance=D(500)) == D("50.0")
