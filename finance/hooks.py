@@ -28,7 +28,7 @@ def dealers_created(pairs: Sequence[tuple[int, int]]) -> None:
     """The same for many dealers [(id, unit)] at once (imports): one statement."""
     if pairs:
         rows = [{"payer_id": dealer_id, "unit_id": unit_id} for dealer_id, unit_id in sorted(pairs)]
-        db.session.execute(insert(CreditAccount.__table__).on_conflict_do_nothing(), rows)
+        db.session.execute(insert(CreditAccount).on_conflict_do_nothing(), rows)
 
 
 def dealer_limits(limits: Mapping[int, Decimal | None]) -> None:
