@@ -146,7 +146,7 @@ HOOKS: list[tuple[str, str]] = [
 ]
 
 # "module:function" called with the Flask application once, after the extensions are ready.
-SETUP: list[str] = ["sdm.kernel.api:init_app", "sdm.auth.identity:init_app"]
+SETUP: list[str] = ["sdm.kernel.api:init_app", "sdm.auth.identity:init_app", "sdm.intake.demo:announce"]
 
 REGISTRARS: list[tuple[list[str], str]] = [
     (JOBS, "sdm.kernel.jobs:register"),
