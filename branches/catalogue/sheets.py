@@ -250,7 +250,7 @@ PRODUCTS = ImportSheet(
         Column("specification", _l("Specification")),
         Column("attributes", _l("Attributes"), max_length=8000, help=_l("one per line: name: value")),
         Column("base_unit", _l("Unit"), max_length=64),
-        Column("tax_rate", _l("VAT"), "rate", help=_l("0.13 or 13%")),
+        Column("tax_rate", _l("VAT rate"), "rate", help=_l("0.13 or 13%")),
         Column("stocked", _l("Kept in stock"), "boolean"),
         Column("list_price", _l("Suggested price"), "price"),
         Column("packs", _l("Packs"), max_length=2000, help=_l("name=units, e.g. box=10; pallet=100")),

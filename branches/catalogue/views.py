@@ -87,7 +87,7 @@ LIST = ListSpec(
             filter_expr=Product.category_id,
         ),
         Column("base_unit", _l("Unit"), Product.base_unit),
-        Column("tax_rate", _l("VAT"), Product.tax_rate, "percent"),
+        Column("tax_rate", _l("VAT rate"), Product.tax_rate, "percent"),
         Column("list_price", _l("Suggested price"), Product.list_price, "price", filter="number-range"),
         Column("status", _l("State"), Product.status, "state", states="product", filter="choice"),
         Column("stocked", _l("Kept in stock"), Product.stocked, "bool", filter="bool", visible=False),

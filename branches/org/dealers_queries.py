@@ -127,9 +127,7 @@ def dealer_page(dealer_id: int) -> DealerPage:
 
 
 def _related(dealer_id: int) -> list[Dealer]:
-    found = or_(
-        Dealer.parent_dealer_id == dealer_id, Dealer.payer_id == dealer_id, Dealer.merged_into_id == dealer_id
-    )
+    found = or_(Dealer.parent_dealer_id == dealer_id, Dealer.payer_id == dealer_id, Dealer.merged_into_id == dealer_id)
     statement = select(Dealer).where(found, Dealer.id != dealer_id).order_by(Dealer.code)
     return list(db.session.execute(statement.limit(CANDIDATES_MAX)).scalars())
 

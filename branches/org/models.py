@@ -144,13 +144,9 @@ class Dealer(Scoped, Base):
         CheckConstraint("settlement_mode IN ('prepaid','term','consignment')", name="settlement_mode"),
         CheckConstraint("status IN ('active','blocked','inactive')", name="status"),
         CheckConstraint("term_days BETWEEN 0 AND 3650", name="term_days"),
-        Index(
-            "ix_dealer_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}
-        ),
+        Index("ix_dealer_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
         Index("ix_dealer_tax_no", "tax_no"),
-        Index(
-            "ix_dealer_name_core", "name_core", postgresql_using="gin", postgresql_ops={"name_core": "gin_trgm_ops"}
-        ),
+        Index("ix_dealer_name_core", "name_core", postgresql_using="gin", postgresql_ops={"name_core": "gin_trgm_ops"}),
         CheckConstraint("parent_dealer_id <> id AND merged_into_id <> id", name="not_itself"),
     )
 
@@ -255,9 +251,7 @@ class Parameter(Base):
     """A value of a registered parameter for the company (``unit_id`` null) or one unit, from a day on."""
 
     __tablename__ = "parameter"
-    __table_args__ = (
-        UniqueConstraint("key", "unit_id", "valid_from", postgresql_nulls_not_distinct=True),
-    )
+    __table_args__ = (UniqueConstraint("key", "unit_id", "valid_from", postgresql_nulls_not_distinct=True),)
 
     id: Mapped[Id]
     key: Mapped[Code]
@@ -277,4 +271,3 @@ class AccessVersion(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(BigInteger)
-

@@ -362,8 +362,6 @@ def _config(kind: str, columns: list[dict[str, Any]], quote: str, submit: str, l
         },
         "actions": [{"key": "save", "label": _("Enter prices"), "primary": True}],
         "line_max": service.ENTRIES_MAX,
-        "scan": "product",
-        "quantity": "price",
     }
 
 
