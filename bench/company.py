@@ -67,15 +67,15 @@ p AS (SELECT array_agg(id ORDER BY id) AS ids FROM product)
 INSERT INTO sales_order (uuid, unit_id, state, source, dealer_id, payer_id, warehouse_id, owner_unit_id, legal_entity_id,
   ordered_on, settlement_mode, term_days, gross, net, list_gross, cost)
 SELECT gen_random_uuid(), x.unit_id, 'closed', 'file', x.id, x.id, w.id, x.unit_id, u.legal_entity_id,
-  date '2025-01-01' + (n % 600)::int, 'term', 30, 400, 353.98, 400, 280
+  date '2025-01-01' + (n %% 600)::int, 'term', 30, 400, 353.98, 400, 280
 FROM generate_series(%(first)s::int, %(last)s::int) n, d
-JOIN LATERAL (SELECT id, unit_id FROM dealer WHERE id = d.ids[1 + n % array_length(d.ids, 1)]) x ON true
+JOIN LATERAL (SELECT id, unit_id FROM dealer WHERE id = d.ids[1 + n %% array_length(d.ids, 1)]) x ON true
 JOIN unit u ON u.id = x.unit_id JOIN warehouse w ON w.unit_id = x.unit_id
 """
 HISTORY_LINES = """
 INSERT INTO sales_order_line (order_id, line_no, product_id, entered_qty, entered_unit, qty, list_price, price, supply_price,
   tax_rate, amount, explanation, shipped_qty, signed_qty, invoiced_qty)
-SELECT o.id, k, p.ids[1 + (o.id * k * 7) % array_length(p.ids, 1)], 1, '台', 1, 200, 200, 140, 0.13, 200, '{}', 1, 1, 1
+SELECT o.id, k, p.ids[1 + (o.id * k * 7) %% array_length(p.ids, 1)], 1, '台', 1, 200, 200, 140, 0.13, 200, '{}', 1, 1, 1
 FROM sales_order o, generate_series(1, 2) k, (SELECT array_agg(id ORDER BY id) AS ids FROM product) p WHERE o.id > %(above)s
 """
 HISTORY_RESERVATIONS = """

@@ -10,7 +10,7 @@ from bench.report import Report
 from bench.site import Site
 
 GROWTH_MIB_MAX = 10.0
-PATHS = ("/api/v1/orders?limit=20", "/api/v1/stock?limit=20", "/api/v1/dealers?limit=20", "/healthz")
+PATHS = ("/api/v1/orders?limit=20", "/api/v1/products?limit=20", "/api/v1/dealers?limit=20", "/healthz")
 
 
 def run(site: Site, report: Report, database: str, headers: dict[str, str], requests: int = 100_000) -> None:

@@ -20,11 +20,11 @@ INSERT INTO open_item (unit_id, dealer_id, payer_id, legal_entity_id, kind, docu
   amount, open_amount)
 SELECT d.unit_id, d.id, d.id, u.legal_entity_id, CASE WHEN k = 1 THEN 'invoice' ELSE 'receipt' END,
   CASE WHEN k = 1 THEN 'invoice' ELSE 'receipt' END, n, k || '-' || n, day, day + 30,
-  CASE WHEN k = 1 THEN 1000 ELSE -1000 END, CASE WHEN n % 4 = 0 THEN 1000 ELSE 0 END
+  CASE WHEN k = 1 THEN 1000 ELSE -1000 END, CASE WHEN n %% 4 = 0 THEN 1000 ELSE 0 END
 FROM generate_series(1, %(invoices)s::int) n, generate_series(1, 2) k,
-  LATERAL (SELECT current_date - 730 + (n % 730) AS day) t, (SELECT array_agg(id ORDER BY id) AS ids FROM dealer) a
-JOIN LATERAL (SELECT * FROM dealer WHERE id = a.ids[1 + n % array_length(a.ids, 1)]) d ON true JOIN unit u ON u.id = d.unit_id
-WHERE k = 1 OR n % 4 <> 0
+  LATERAL (SELECT current_date - 730 + (n %% 730) AS day) t, (SELECT array_agg(id ORDER BY id) AS ids FROM dealer) a
+JOIN LATERAL (SELECT * FROM dealer WHERE id = a.ids[1 + n %% array_length(a.ids, 1)]) d ON true JOIN unit u ON u.id = d.unit_id
+WHERE k = 1 OR n %% 4 <> 0
 """
 ALLOCATIONS = """
 INSERT INTO allocation (unit_id, payer_id, debit_item_id, credit_item_id, amount, allocated_on)
@@ -33,12 +33,34 @@ FROM open_item i JOIN open_item r ON r.kind = 'receipt' AND r.document_id = i.do
 """
 MOVES = """
 INSERT INTO stock_move (book, from_id, to_id, product_id, qty, reason, occurred_on, document_kind, document_id, line_id)
-SELECT 'b', l.ids[1 + n % array_length(l.ids, 1)], t.id, p.ids[1 + n % array_length(p.ids, 1)], 1, 'sale',
-  current_date - 730 + (n % 730), 'shipment', n / 10, n
+SELECT 'b', l.ids[1 + n %% array_length(l.ids, 1)], t.id, p.ids[1 + n %% array_length(p.ids, 1)], 1, 'sale',
+  current_date - 730 + (n %% 730), 'shipment', n / 10, n
 FROM generate_series(1, %(lines)s::int) n, (SELECT array_agg(id ORDER BY id) AS ids FROM product) p,
   (SELECT array_agg(id ORDER BY id) AS ids FROM location WHERE kind = 'warehouse') l,
   (SELECT min(id) AS id FROM location WHERE kind = 'transit') t
 """
+
+# A hundred warehouses with fifteen thousand products each (a tenth of both in a quick run).
+PLACES = (
+    """
+INSERT INTO product (code, name, search, category_id, tax_rate)
+  SELECT 'Q' || n, 'Item ' || n, 'q' || n, c.id, 0.13 FROM generate_series(1, %(products)s::int) n, product_category c
+""",
+    """
+INSERT INTO warehouse (code, name, unit_id)
+  SELECT 'X' || u.id || '-' || n, 'Warehouse ' || u.id || '-' || n, u.id FROM unit u, generate_series(1, 9) n
+  WHERE u.kind = 'branch'
+""",
+    """
+INSERT INTO location (book, kind, unit_id, warehouse_id, counted, guarded)
+  SELECT 'b', 'warehouse', unit_id, id, true, true FROM warehouse ON CONFLICT DO NOTHING
+""",
+    """
+INSERT INTO stock_balance (location_id, product_id, on_hand, reserved, guarded)
+  SELECT l.id, p.id, 10 + p.id %% 90, p.id %% 7, true FROM location l, product p WHERE l.kind = 'warehouse'
+    AND %(products)s > 0 ON CONFLICT DO NOTHING
+""",
+)
 
 AGEING = """
 SELECT d.code, d.name, sum(x.open) FILTER (WHERE x.debit AND x.due_on >= %(on)s),
@@ -57,9 +79,19 @@ FROM (
 ) x JOIN dealer d ON d.id = x.payer_id GROUP BY d.code, d.name HAVING sum(x.open) <> 0
 """
 STOCK = """
-SELECT w.name, p.code, p.name, b.on_hand, b.reserved, b.on_hand - b.reserved, sum(b.on_hand) OVER (), count(*) OVER ()
-FROM stock_balance b JOIN location l ON l.id = b.location_id JOIN warehouse w ON w.id = l.warehouse_id
-JOIN product p ON p.id = b.product_id WHERE w.unit_id = %(unit)s ORDER BY p.code LIMIT 50
+WITH moving AS (
+  SELECT s.warehouse_id, i.product_id, sum(i.qty) AS qty FROM shipment s JOIN shipment_line i ON i.shipment_id = s.id
+  WHERE s.state = 'shipped' GROUP BY s.warehouse_id, i.product_id
+), found AS (
+  SELECT w.name AS warehouse, p.code, p.name, b.on_hand, b.reserved, b.on_hand - b.reserved AS available,
+    coalesce(m.qty, 0) AS moving
+  FROM stock_balance b JOIN location l ON l.id = b.location_id JOIN warehouse w ON w.id = l.warehouse_id
+  JOIN product p ON p.id = b.product_id
+  LEFT JOIN moving m ON m.warehouse_id = w.id AND m.product_id = b.product_id WHERE w.unit_id = %(unit)s
+), totals AS (
+  SELECT sum(on_hand) AS t1, sum(reserved) AS t2, sum(available) AS t3, sum(moving) AS t4, count(*) AS n FROM found
+)
+SELECT f.*, t.* FROM (SELECT * FROM found ORDER BY warehouse, code LIMIT 50) f, totals t
 """
 
 
@@ -69,14 +101,15 @@ def run(site: Site, report: Report, database: str, headers: dict[str, str], line
         connection.execute(ITEMS, {"invoices": lines // 10})
         connection.execute(ALLOCATIONS)
         connection.execute(MOVES, {"lines": lines})
+        for statement in PLACES:
+            connection.execute(statement, {"products": lines // 100} if "%" in statement else None)
         connection.execute("VACUUM ANALYZE")
         unit = connection.execute("SELECT min(unit_id) FROM warehouse").fetchone()[0]
-        warehouse = connection.execute("SELECT min(id) FROM warehouse WHERE unit_id = %s", [unit]).fetchone()[0]
         cookie = session_cookie(connection)
         server = site.serve_product(database, workers=1)
         for name, path, sql, values in (
             ("ageing of all dealers", "/receivables/ageing?by=dealer", AGEING, {"on": date.fromtimestamp(time.time())}),
-            ("stock of a branch", f"/stock/?warehouse={warehouse}", STOCK, {"unit": unit}),
+            ("stock of a branch", f"/stock/?unit={unit}", STOCK, {"unit": unit}),
         ):
             page, floor = _timed(site.port, cookie, path, lambda q=sql, v=values: connection.execute(q, v).fetchall())
             report.add(f"page: {name}", page, "ms", floor=floor, at_most=2)
