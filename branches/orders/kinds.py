@@ -11,7 +11,6 @@ from branches.orders.service import hold, returns, ship
 from sdm.cases.registry import CaseKind, Figure, Result, ResultField
 from sdm.kernel import clock
 from sdm.kernel.documents import DocumentKind
-from sdm.kernel.errors import N_
 from sdm.kernel.frame import register_states
 from sdm.kernel.i18n import _l
 from sdm.kernel.outbox import Reader
@@ -82,9 +81,9 @@ register_states(
 )
 
 DOCUMENT_KINDS = (
-    DocumentKind("sales_order", SalesOrder, "orders.show", Permission.ORDER_READ, N_("Sales order")),
-    DocumentKind("sales_return", SalesReturn, "returns.show", Permission.RETURN_READ, N_("Sales return")),
-    DocumentKind("quotation", Quotation, "quotations.show", Permission.QUOTATION_READ, N_("Quotation")),
+    DocumentKind("sales_order", SalesOrder, "orders.show", Permission.ORDER_READ, _l("Sales order")),
+    DocumentKind("sales_return", SalesReturn, "returns.show", Permission.RETURN_READ, _l("Sales return")),
+    DocumentKind("quotation", Quotation, "quotations.show", Permission.QUOTATION_READ, _l("Quotation")),
 )
 
 

@@ -186,11 +186,12 @@ def _hold(order: SalesOrder, hold: OrderHold) -> dict[str, Any]:
 
 
 def _hold_reason(hold: OrderHold) -> str:
+    """What the title and the figures do not say."""
     if hold.figures.get("expired"):
         return _("The reservation ran out; re-check, change or cancel the order")
     if hold.figures.get("reopened"):
         return _("Goods were short or refused and must be reserved again")
-    return grid.hold_sentence(hold.kind, hold.figures)
+    return str(hold.figures.get("reason") or "")
 
 
 def _hold_facts(hold: OrderHold) -> list[tuple[str, str]]:

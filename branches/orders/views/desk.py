@@ -57,7 +57,7 @@ DESK = ListSpec(
             link=lambda row: url_or_none("orders.show", id=row.order_id)),
         Column("hold", _l("Hold"), OrderHold.kind, filter="choice", choices=hold_choices),
         Column("dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=SalesOrder.dealer_id),
-        Column("gross", _l("Amount"), SalesOrder.gross, "amount", filter="number-range", total=True),
+        Column("gross", _l("Amount"), SalesOrder.gross, "amount", filter="number-range"),
         Column("excess", _l("Excess"), _figure("excess"), "amount"),
         Column("limit", _l("Credit limit"), _figure("limit"), "amount", visible=False),
         Column("exposure", _l("Credit exposure"), _figure("exposure"), "amount", visible=False),

@@ -33,12 +33,12 @@ def columns() -> list[dict[str, Any]]:
         {"key": "product", "label": _("Product"), "type": "picker", "edit": True, "required": True,
          "pick": url_or_none("pick.product"), "width": 300},
         {"key": "qty", "label": _("Quantity"), "type": "quantity", "edit": True, "required": True, "width": 100},
-        {"key": "unit", "label": _("Unit"), "type": "text", "edit": True, "width": 70},
-        {"key": "price", "label": _("Price"), "type": "price", "edit": True, "width": 110},
-        {"key": "discount", "label": f"{_('Discount')} %", "type": "percent", "edit": True, "width": 90},
+        {"key": "unit", "label": _("Unit"), "type": "text", "edit": True, "enter": False, "width": 70},
+        {"key": "price", "label": _("Price"), "type": "price", "edit": True, "enter": False, "width": 110},
+        {"key": "discount", "label": f"{_('Discount')} %", "type": "percent", "edit": True, "enter": False, "width": 90},
         {"key": "amount", "label": _("Amount"), "type": "amount", "width": 130},
         {"key": "stock", "label": _("Available"), "type": "quantity", "width": 100},
-        {"key": "reason", "label": _("Reason for another price"), "type": "text", "edit": True, "width": 180,
+        {"key": "reason", "label": _("Reason for another price"), "type": "text", "edit": True, "enter": False, "width": 180,
          "phone": False},
     ]  # fmt: skip
 

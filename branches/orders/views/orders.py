@@ -141,13 +141,14 @@ def _steps(shown: OrderPage) -> list[dict[str, Any]]:
     if order.state in {"held", "confirmed", "part_shipped"} and may(Permission.ORDER_ENTER):
         url = url_or_none("orders.edit", id=order.id)
         found.append({"label": _("Change"), "url": url, "method": "get", "icon": "edit"})
-    if order.state in {"held", "confirmed"} and not shown.picked and may(Permission.ORDER_CANCEL):
+    if order.state in {"submitted", "held", "confirmed"} and not shown.picked and may(Permission.ORDER_CANCEL):
         found.append(_cancel_step(shown, fields))
-    if order.state in {"part_shipped", "held"} and shown.open_qty and may(Permission.ORDER_CANCEL):
+    started = any(line["shipped"] for line in shown.lines)
+    if order.state in {"part_shipped", "held"} and started and shown.open_qty and may(Permission.ORDER_CANCEL):
         found.append(_short_close_step(shown, fields))
     if any(line["signed"] - line["returned"] > 0 for line in shown.lines) and may(Permission.RETURN_ENTER):
         url = url_or_none("returns.new", dealer_id=order.dealer_id, order_id=order.id)
-        found.append({"label": _("Take back"), "url": url, "method": "get", "icon": "truck-return"})
+        found.append({"label": _("Return goods"), "url": url, "method": "get", "icon": "truck-return"})
     primary = _primary(shown, fields)
     return [*found, {**primary, "primary": True}] if primary and primary["url"] else found
 

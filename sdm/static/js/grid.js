@@ -51,12 +51,15 @@ async function start() {
     if (config.fixed) $("[data-entry-add]", root).hidden = true;
     $("[data-entry-scan]", root)?.addEventListener("keydown", (event) => scan(event, model, config));
     drawActions(config, submit);
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented && !$("dialog[open]")) {
-        event.preventDefault();
-        submit(primary());
-      }
-    });
+    const asks = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented && !$("dialog[open]");
+    const take = (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      submit(primary());
+    };
+    document.addEventListener("keydown", (event) => asks(event) && take(event));
+    // A picker would take the key for its list of hits.
+    root.addEventListener("keydown", (event) => asks(event) && event.target.closest(".ts-wrapper") && take(event), true);
   }
 
   function answer(data) {

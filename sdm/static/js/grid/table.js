@@ -20,6 +20,7 @@ class TableView {
     this.table = new Tabulator(place, this.#options());
     this.built = new Promise((resolve) => this.table.on("tableBuilt", resolve));
     this.table.on("cellClick", (_event, cell) => this.#clicked(cell));
+    place.addEventListener("focusin", (event) => this.#entered(event.target));
     new ResizeObserver(() => this.#resized()).observe(place);
     model.addEventListener("lines", () => this.#redraw());
     model.addEventListener("cells", (event) => this.#update(event.detail.keys));
@@ -148,6 +149,12 @@ class TableView {
     const column = this.model.column(cell.getField());
     if (column?.edit && !this.#isActive(cell)) this.#open(cell);
     else if (!column) this.leave();
+  }
+
+  /** Tab from the fields above opens the first cell. */
+  #entered(target) {
+    const line = this.model.lines[0];
+    if (!this.cell && line && target.matches(".tabulator-tableholder:focus-visible")) this.goTo(line.key, this.model.editable[0].key);
   }
 
   #editText(column, value) {
