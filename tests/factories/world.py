@@ -39,9 +39,11 @@ class World:
     ids: dict[str, set[int]] = field(default_factory=dict)
 
     @property
-    def all_ids(self) -> list[int]:
-        """Ids of all rows of the branch, whatever their table."""
-        return sorted({row_id for ids in self.ids.values() for row_id in ids})
+    def one_of_each(self) -> list[int]:
+        """Ids of the branch, and of one row of each table."""
+        return sorted(
+            {self.branch.id, *(min(ids) for ids in self.ids.values()), *(max(ids) for ids in self.ids.values())}
+        )
 
 
 def world() -> World:

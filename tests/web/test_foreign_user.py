@@ -26,9 +26,14 @@ from sdm.kernel.scope import scoped_classes
 from tests.factories import auth, org
 from tests.factories.world import World, world
 
-QUERY = ("dealer_id", "dealer", "payer_id", "payer", "unit_id", "unit", "warehouse_id", "warehouse", "order_id", "id")
-LEAVE_OUT = {"auth.sign_out", "assets.serve", "health.metrics"}
-REFUSALS = {400, 403, 404, 405, 409, 412, 415, 422, 428}
+ASKED_BY = {  # table → names under which pages and the API may be asked for its rows
+    "dealer": ("dealer_id", "dealer", "payer_id", "payer", "customer"),
+    "warehouse": ("warehouse_id", "warehouse"),
+    "sales_order": ("order_id", "order"),
+    "shipment": ("shipment_id", "shipment"),
+}
+ADDRESSES_MAX = 32
+LEAVE_OUT = {"auth.sign_out", "assets.serve", "health.healthz", "health.readyz", "health.metrics"}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -64,7 +69,7 @@ def values_of(rule: Rule, name: str, foreign: World) -> list[Any]:
     """What a stranger would try in one place of an address."""
     converter = type(rule._converters[name]).__name__
     if converter == "IntegerConverter":
-        return foreign.all_ids
+        return foreign.one_of_each
     if converter == "UUIDConverter":
         return [UUID(UNKNOWN), *uuids(foreign)]
     if converter == "AnyConverter":
@@ -76,6 +81,8 @@ def uuids(foreign: World) -> list[UUID]:
     found = []
     with use_actor(system_actor("test")):
         for kind in documents.kinds():
+            if not hasattr(kind.model, "uuid"):
+                continue
             statement = select(kind.model.uuid).where(kind.model.unit_id == foreign.branch.id)
             found += list(db.session.execute(statement).scalars())
     return found
@@ -85,13 +92,14 @@ def addresses(app: Flask, rule: Rule, foreign: World) -> Iterator[str]:
     """The addresses of a route with everything a stranger could guess."""
     names = sorted(rule.arguments)
     with app.test_request_context():
-        for chosen in itertools.islice(itertools.product(*(values_of(rule, n, foreign) for n in names)), 400):
+        for chosen in itertools.islice(itertools.product(*(values_of(rule, n, foreign) for n in names)), ADDRESSES_MAX):
             yield app.url_map.bind("localhost").build(rule.endpoint, dict(zip(names, chosen, strict=True)))
 
 
 def text_of(answer: Any) -> str:
     """Everything readable in an answer; workbooks are unpacked."""
     data = answer.get_data()
+    answer.close()
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             return "\n".join(book.read(name).decode("utf-8", "replace") for name in book.namelist())
@@ -105,6 +113,14 @@ def leaks(answer: Any, foreign: World, address: str) -> list[str]:
     asked = address.lower()
     text = text_of(answer)
     return [f"{secret} in {address}" for secret in foreign.secrets if secret in text and secret.lower() not in asked]
+
+
+def questions(foreign: World) -> list[str]:
+    """Queries that ask for the branch, its dealer, warehouse or order under every usual name."""
+    asked = [("unit_id", foreign.branch.id), ("unit", foreign.branch.id)]
+    asked += [(name, min(foreign.ids[table])) for table, names in ASKED_BY.items() for name in names]
+    together = "&".join(f"{name}={row_id}" for name, row_id in asked)
+    return [together, *(f"{name}={row_id}" for name, row_id in asked if name.endswith("_id"))]
 
 
 def test_the_world_has_a_document_of_every_kind(app: Flask, foreign: World) -> None:
@@ -131,20 +147,13 @@ def test_a_document_page_answers_its_own_branch_and_is_absent_for_another(
 @pytest.mark.slow
 def test_no_page_list_or_export_tells_a_stranger_anything(app: Flask, foreign: World, stranger: FlaskClient) -> None:
     found: list[str] = []
-    first_ids = [min(ids) for ids in foreign.ids.values()]
     for rule in routes(app, "GET"):
         for address in addresses(app, rule, foreign):
             found += leaks(stranger.get(address), foreign, address)
         if not rule.arguments:
             plain = next(addresses(app, rule, foreign))
-            for ending in ("?export=xlsx", "?export=csv", "?part=totals", "?q=ZQXJ"):
-                found += leaks(stranger.get(plain + ending), foreign, plain + ending)
-            for row_id in first_ids:
-                asking = plain + "?" + "&".join(f"{name}={row_id}" for name in QUERY)
-                found += leaks(stranger.get(asking), foreign, asking)
-                for name in QUERY[:6]:
-                    asking = f"{plain}?{name}={row_id}"
-                    found += leaks(stranger.get(asking), foreign, asking)
+            for ending in ("export=xlsx", "export=csv", "part=totals", "q=ZQXJ", *questions(foreign)):
+                found += leaks(stranger.get(f"{plain}?{ending}"), foreign, f"{plain}?{ending}")
 
     assert found == []
 
@@ -169,7 +178,7 @@ def snapshot(foreign: World) -> dict[tuple[str, int], Any]:
         for model in scoped_classes():
             columns = inspect(model).columns
             watched = [columns[name] for name in ("version", "state", "status", "active") if name in columns]
-            if not watched or "unit_id" not in columns:
+            if not watched or not {"id", "unit_id"} <= set(columns.keys()):
                 continue
             statement = select(model.id, *watched).where(model.unit_id == foreign.branch.id)
             for row in db.session.execute(statement):
@@ -193,8 +202,6 @@ def test_no_action_of_a_stranger_changes_anything(
             keyed = {**headers, "Idempotency-Key": f"stranger-{method}-{number:06d}-{hash(address) % 10**9}"}
             kwargs = {"json": {}} if rule.endpoint.startswith("api_") else {"data": {"version": "1", "comment": "x"}}
             answer = stranger.open(address, method=method, headers=keyed, **kwargs)
-            if answer.status_code not in REFUSALS and answer.status_code >= 500:
-                wrong.append(f"{answer.status_code} {method} {address}")
             wrong += leaks(answer, foreign, address)
 
     assert wrong == []
