@@ -26,7 +26,7 @@ from sdm.kernel.web import NavItem, flash, json_reply, nav, page, register_state
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/products", template_folder="templates")
 
-register_states("product", {"active": (_l("Sold"), "good"), "ended": (_l("No longer sold"), "neutral")})
+register_states("product", {"active": (_l("On sale"), "good"), "ended": (_l("No longer sold"), "neutral")})
 nav.register(
     NavItem("master", _l("Products"), "catalogue.index", Permission.PRODUCT_READ, icon="package", order=10),
     NavItem("master", _l("Product tree"), "catalogue.tree", Permission.PRODUCT_READ, icon="hierarchy", order=11),
@@ -94,7 +94,7 @@ LIST = ListSpec(
         Column("name_en", _l("English name"), Product.name_en, visible=False),
         Column("taken_on", _l("Taken on"), Product.taken_on, "bool", filter="bool", visible=False),
     ),
-    presets=(Preset(_l("Sold"), "status=active"), Preset(_l("No longer sold"), "status=ended")),
+    presets=(Preset(_l("On sale"), "status=active"), Preset(_l("No longer sold"), "status=ended")),
     buttons=(Button(_l("New product"), "catalogue.new", Permission.PRODUCT_EDIT),),
     actions=(
         BulkAction(

@@ -14,7 +14,9 @@ from typing import Any
 
 from sqlalchemy import Select, and_, case, distinct, func, or_, select
 
+from branches.catalogue.models import Product
 from branches.orders.models import OrderHold, Quotation, SalesOrder, SalesReturn
+from branches.org.models import Dealer, Unit, Warehouse
 from finance.credit.models import CreditAccount, CreditLimitChange
 from finance.credit.queries import exposure_now, limit_today
 from finance.ledger.accounts import INVENTORY
@@ -24,7 +26,7 @@ from inventory.overview.queries import nothing_available, stock_value
 from inventory.receipts.models import GoodsReceipt
 from inventory.shipments.models import Shipment, ShipmentLine
 from inventory.shipments.queries import sum_of_lines
-from sdm.auth.models import User
+from sdm.auth.models import User, UserSession
 from sdm.auth.queries import in_scope
 from sdm.cases import queries as cases
 from sdm.kernel import clock
@@ -37,6 +39,7 @@ from sdm.kernel.outbox import OutboxDelivery
 from sdm.kernel.permissions import Permission as P
 
 ENDING_DAYS = 7
+WORKING_MINUTES = 15
 COUNT, AMOUNT = "count", "amount"
 
 
@@ -132,6 +135,12 @@ def _work_items(days: Days) -> Select[Any]:
     return select(cases.WorkItem).where(cases.waits_for(current()))
 
 
+def _sessions(days: Days) -> Select[Any]:
+    working = UserSession.last_seen_at > clock.now() - timedelta(minutes=WORKING_MINUTES)
+    own = in_scope(select(UserSession).join(User, User.id == UserSession.user_id))
+    return own.where(working, UserSession.revoked_at.is_(None))
+
+
 def _to_bill(days: Days) -> Select[Any]:
     return billable_select()
 
@@ -156,6 +165,11 @@ SOURCES: dict[str, Callable[[Days], Select[Any]]] = {
     "jobs": lambda days: select(JobRun).where(JobRun.state.in_(["failed", "overdue"])),
     "deliveries": lambda days: select(OutboxDelivery).where(OutboxDelivery.state == "failed"),
     "users": lambda days: in_scope(select(User)).where(User.active),
+    "sessions": _sessions,
+    "units": lambda days: select(Unit).where(Unit.active),
+    "warehouses": lambda days: select(Warehouse).where(Warehouse.active),
+    "dealers": lambda days: select(Dealer).where(Dealer.status != "inactive"),
+    "products": lambda days: select(Product).where(Product.status == "active"),
 }
 # Figures that another package reads whole: its own function of the day.
 WHOLE: dict[str, Callable[[], Decimal]] = {"stock_value": stock_value, "nothing_available": nothing_available}
@@ -323,7 +337,19 @@ FIGURES: dict[str, Figure] = {
         Figure("failed_deliveries", _l("Undelivered events"), COUNT, "deliveries", lambda d: _rows(),
                (("system.index", P.SYSTEM_READ, _plain()),), P.SYSTEM_READ, "send", True),
         Figure("users", _l("Active users"), COUNT, "users", lambda d: _rows(),
-               (("auth.users", P.USER_READ, _plain()),), P.USER_READ, "users"),
+               (("auth.users", P.USER_READ, _plain(active=1)),), P.USER_READ, "users"),
+        Figure("people_working", _l("Working now"), COUNT, "sessions", lambda d: func.count(distinct(UserSession.user_id)),
+               (("auth.users", P.USER_READ, _plain(sort="-last_seen")),), P.USER_READ, "activity",
+               note=_l("signed in and active within the last quarter of an hour")),
+        Figure("units", _l("Units"), COUNT, "units", lambda d: _rows(),
+               (("org.units", P.ORG_READ, _plain()),), P.ORG_READ, "sitemap"),
+        Figure("warehouses", _l("Warehouses"), COUNT, "warehouses", lambda d: _rows(),
+               (("org.warehouses", P.ORG_READ, _plain(active=1)),), P.ORG_READ, "building-warehouse"),
+        Figure("dealers", _l("Dealers"), COUNT, "dealers", lambda d: _rows(Dealer.status == "active"),
+               (("dealers.index", P.DEALER_READ, _plain(status="active")),), P.DEALER_READ, "building-store",
+               also=lambda d: _rows(Dealer.status == "blocked"), also_unit=COUNT, also_label=_l("blocked")),
+        Figure("products", _l("Products"), COUNT, "products", lambda d: _rows(Product.status == "active"),
+               (("catalogue.index", P.PRODUCT_READ, _plain(status="active")),), P.PRODUCT_READ, "box"),
     )
 }  # fmt: skip
 

@@ -49,7 +49,9 @@ PLACES: dict[str, tuple[str, ...]] = {
         "sales_today", "sales_month", "collected_month", "receivable", "overdue", "stock_value", "in_transit_amount",
         "orders_held", "inbox",
     ),
-    "administrator": ("failed_jobs", "failed_deliveries", "users", "inbox"),
+    "administrator": (
+        "inbox", "failed_jobs", "failed_deliveries", "users", "people_working", "units", "warehouses", "dealers", "products",
+    ),
 }  # fmt: skip
 
 # What a person of this place does most: label, endpoint, permission, icon. The first is the primary button.
@@ -117,11 +119,13 @@ def _tile(read: Read) -> Tile:
         "icon": figure.icon,
         "note": _note(read),
     }
-    if read.before is not None:
+    if read.before:
         tile["before"] = " ".join(_written(read.before, figure.unit))
         tile["before_label"] = _("same days last month")
     if figure.alarm and read.value:
-        tile |= {"tone": "bad", "word": _("needs someone now")}
+        tile |= {"tone": "bad", "word": _("act now")}
+    elif not read.value:
+        tile["tone"] = "none"
     return tile
 
 

@@ -9,8 +9,10 @@ from flask import Blueprint, Response, request
 from sdm.auth import queries as auth
 from sdm.cases import queries as cases
 from sdm.cases import registry
-from sdm.cockpit import dealer_tabs  # noqa: F401 - fills the tabs of the dealer's page
-from sdm.cockpit import places
+from sdm.cockpit import (
+    dealer_tabs,  # noqa: F401 - fills the tabs of the dealer's page
+    places,
+)
 from sdm.cockpit import search as finder
 from sdm.kernel import clock
 from sdm.kernel.actor import current

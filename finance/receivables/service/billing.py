@@ -230,7 +230,7 @@ def _open_case(invoice: Invoice, found: Sequence[dict[str, Any]]) -> None:
     cases.open_item(
         kind="invoice_application",
         key=f"invoice:{invoice.id}",
-        title=name,
+        title=f"{invoice.number} {name}".strip(),
         subject_kind="invoice",
         subject_id=invoice.id,
         unit_id=invoice.unit_id,

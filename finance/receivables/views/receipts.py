@@ -76,7 +76,7 @@ def _list() -> ListSpec:
         columns=(
             Column("number", _l("Number"), Receipt.number, "code", filter="text"),
             Column("legal_number", _l("Receipt number"), Receipt.legal_number, "code", filter="text"),
-            Column("received_on", _l("Received on"), Receipt.received_on, "date", filter="date-range"),
+            Column("received_on", _l("Paid on"), Receipt.received_on, "date", filter="date-range"),
             Column(
                 "dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Receipt.dealer_id
             ),
