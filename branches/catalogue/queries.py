@@ -276,8 +276,17 @@ def category_tree() -> list[CategoryNode]:
 
     return [
         CategoryNode(
-            row.id, row.code, row.name, row.name_en, row.parent_id, tuple(row.path), len(row.path) - 1, row.position,
-            row.active, below[row.id], children[row.id],
+            row.id,
+            row.code,
+            row.name,
+            row.name_en,
+            row.parent_id,
+            tuple(row.path),
+            len(row.path) - 1,
+            row.position,
+            row.active,
+            below[row.id],
+            children[row.id],
         )
         for row in sorted(rows.values(), key=place)
     ]

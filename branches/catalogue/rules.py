@@ -90,9 +90,7 @@ def join_attributes(attributes: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in attributes.items())
 
 
-def check_packs(
-    base_unit: str, packs: Mapping[str, Decimal], barcodes: Sequence[tuple[str, str]]
-) -> list[FieldError]:
+def check_packs(base_unit: str, packs: Mapping[str, Decimal], barcodes: Sequence[tuple[str, str]]) -> list[FieldError]:
     """What is wrong with packs and barcodes of one product, whatever other products have."""
     faults = [FieldError("packs", PACK_IS_BASE, name) for name in packs if name == base_unit]
     often = Counter(code for code, _pack in barcodes)

@@ -31,7 +31,7 @@ class ProductSchema(BaseSchema):
 class ProductForm(ProductSchema):
     """The form: packs `box=10; pallet=100`, barcodes `6901; 6902=box`, attributes one per line; tax rate in percent."""
 
-    tax_rate = fields.String(required=True)
+    tax_rate = fields.String(required=True)  # type: ignore[assignment]
     packs = text(2000)
     barcodes = text(4000)
     attributes = text(8000)

@@ -6,22 +6,32 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from branches.catalogue import rules, statements
 from branches.catalogue.models import Barcode, Product, ProductCategory, ProductPack
 from sdm.kernel import audit
 from sdm.kernel.command import command
-from sdm.kernel.db import db, expire_loaded
+from sdm.kernel.db import db, expire_loaded, table_of
 from sdm.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, StaleVersion
 from sdm.kernel.locks import lock_rows
 from sdm.kernel.permissions import Permission
 from sdm.kernel.pinyin import initials, search_text
 
 PRODUCT_FIELDS = (
-    "code", "name", "name_en", "pinyin_fixed", "category_id", "brand", "specification", "attributes", "base_unit",
-    "tax_rate", "stocked", "list_price",
+    "code",
+    "name",
+    "name_en",
+    "pinyin_fixed",
+    "category_id",
+    "brand",
+    "specification",
+    "attributes",
+    "base_unit",
+    "tax_rate",
+    "stocked",
+    "list_price",
 )
 CATEGORY_FIELDS = ("code", "name", "name_en", "parent_id", "position", "active")
 
@@ -70,10 +80,12 @@ def change_product(
     if (dict(packs), sorted(barcodes)) != (known_packs, sorted(known_barcodes)):
         _replace_packs(product_id, packs, barcodes)
     refresh_search([product_id])
-    changes = audit.changed({**before, "packs": known_packs, "barcodes": sorted(known_barcodes)},
-                            {**chosen, "packs": dict(packs), "barcodes": sorted(barcodes)})
+    changes = audit.changed(
+        {**before, "packs": known_packs, "barcodes": sorted(known_barcodes)},
+        {**chosen, "packs": dict(packs), "barcodes": sorted(barcodes)},
+    )
     audit.write("product", product_id, "changed", None, changes)
-    return product.version
+    return int(product.version)
 
 
 @command(Permission.PRODUCT_EDIT)
@@ -85,7 +97,7 @@ def set_product_status(product_id: int, status: str, version: int | None = None)
     before, product.status = product.status, status
     product.version += 1
     audit.write("product", product_id, status, None, {"status": [before, status]})
-    return product.version
+    return int(product.version)
 
 
 def packs_of(product_id: int) -> tuple[dict[str, Decimal], list[tuple[str, str]]]:
@@ -151,7 +163,7 @@ def _replace_packs(product_id: int, packs: Mapping[str, Decimal], barcodes: Sequ
 def refresh_search(product_ids: Collection[int]) -> None:
     """Recompute initials and search text of products: one read and one write for any number."""
     db.session.flush()
-    codes = func.string_agg(Barcode.code, aggregate_order_by(" ", Barcode.code))
+    codes = func.string_agg(Barcode.code, aggregate_order_by(literal(" "), Barcode.code))
     barcodes = select(codes).where(Barcode.product_id == Product.id).correlate(Product).scalar_subquery()
     columns = (Product.id, Product.code, Product.name, Product.name_en, Product.brand, Product.specification)
     rows = db.session.execute(
@@ -168,7 +180,7 @@ def refresh_search(product_ids: Collection[int]) -> None:
         for row in rows
     ]
     if values:
-        table = Product.__table__
+        table = table_of(Product)
         statement = update(table).where(table.c.id == bindparam("row_id"))
         db.session.execute(statement.values(pinyin=bindparam("pinyin"), search=bindparam("search")), values)
         expire_loaded(Product, {value["row_id"] for value in values}, ["pinyin", "search"])

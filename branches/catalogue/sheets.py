@@ -14,7 +14,7 @@ from branches.catalogue.models import Barcode, Product, ProductCategory, Product
 from branches.catalogue.service import refresh_search
 from sdm.kernel import audit
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, table_of
 from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import Applied, Column, ImportSheet, RowFault, SheetRow, missing, repeated, unknown, values_of
@@ -58,11 +58,9 @@ def _apply_categories(rows: Sequence[SheetRow]) -> Applied:
     done = upsert(ProductCategory, [row.given(_CATEGORY) for row in rows], kind="product_category")
     if rows[0].has("parent"):
         ids = {**ids_by(ProductCategory, values_of(rows, "parent")), **done.ids}
-        table = ProductCategory.__table__
+        table = table_of(ProductCategory)
         statement = update(table).where(table.c.id == bindparam("row_id")).values(parent_id=bindparam("parent"))
-        placed = [
-            {"row_id": done.ids[row.values["code"]], "parent": ids.get(row.get("parent") or "")} for row in rows
-        ]
+        placed = [{"row_id": done.ids[row.values["code"]], "parent": ids.get(row.get("parent") or "")} for row in rows]
         db.session.execute(statement, placed)
     db.session.execute(statements.REBUILD_PATHS)
     db.session.expire_all()
@@ -207,8 +205,8 @@ def _write_packs(packs: Mapping[int, Mapping[str, Decimal]], barcodes: Mapping[i
     ]
     ids: dict[tuple[int, str], int] = {}
     if rows:
-        made = insert(ProductPack.__table__).returning(
-            ProductPack.__table__.c.product_id, ProductPack.__table__.c.name, ProductPack.__table__.c.id
+        made = insert(table_of(ProductPack)).returning(
+            table_of(ProductPack).c.product_id, table_of(ProductPack).c.name, table_of(ProductPack).c.id
         )
         ids = {(product_id, name): pack_id for product_id, name, pack_id in db.session.execute(made, rows)}
     codes = [
@@ -217,7 +215,7 @@ def _write_packs(packs: Mapping[int, Mapping[str, Decimal]], barcodes: Mapping[i
         for code, pack in given
     ]
     if codes:
-        db.session.execute(insert(Barcode.__table__), codes)
+        db.session.execute(insert(table_of(Barcode)), codes)
     for product_id, given in barcodes.items():
         audit.write("product", product_id, "changed", None, {"packs": dict(packs[product_id]), "barcodes": given})
 

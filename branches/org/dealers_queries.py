@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
@@ -183,7 +183,7 @@ def pick(q: str, limit: int = 10, unit_id: int | None = None, inactive: bool = F
 def similar(name: str, tax_no: str = "", phone: str = "", not_id: int | None = None) -> list[SimilarDealer]:
     """Existing dealers in scope with a similar name, the same tax number or the same phone (CD-02), likeliest first."""
     core = rules.core_name(name)
-    terms = [Dealer.name_core.op("%")(core)] if core else []
+    terms: list[ColumnElement[bool]] = [Dealer.name_core.op("%")(core)] if core else []
     if tax_no:
         terms.append(Dealer.tax_no == tax_no)
     if len(rules.digits(phone)) >= 7:

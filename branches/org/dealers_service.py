@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import aliased
 
@@ -22,7 +22,7 @@ from branches.org.models import SETTLEMENT_MODES, Dealer, DealerContact, DealerG
 from sdm.kernel import audit, clock, hooks
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db, expire_loaded
+from sdm.kernel.db import db, expire_loaded, table_of
 from sdm.kernel.errors import Conflict, FieldError, IllegalTransition, InvalidInput, NotFound, StaleVersion
 from sdm.kernel.i18n import translate
 from sdm.kernel.locks import lock_rows
@@ -229,12 +229,12 @@ def refresh_search(dealer_ids: Collection[int]) -> None:
     Found by code, names, initials, tax number, phone digits (also those of contacts) and the names of merged doubles.
     """
     db.session.flush()
-    phones = func.string_agg(DealerContact.phone, aggregate_order_by(";", DealerContact.id))
-    names = func.string_agg(DealerContact.name, aggregate_order_by(";", DealerContact.id))
+    phones = func.string_agg(DealerContact.phone, aggregate_order_by(literal(";"), DealerContact.id))
+    names = func.string_agg(DealerContact.name, aggregate_order_by(literal(";"), DealerContact.id))
     of_dealer = DealerContact.dealer_id == Dealer.id
     double = aliased(Dealer)
     of_double = double.merged_into_id == Dealer.id
-    doubles = func.string_agg(double.code + ";" + double.name, aggregate_order_by(";", double.id))
+    doubles = func.string_agg(double.code + ";" + double.name, aggregate_order_by(literal(";"), double.id))
     columns = (Dealer.id, Dealer.code, Dealer.name, Dealer.short_name, Dealer.tax_no, Dealer.phone, Dealer.pinyin_fixed)
     rows = db.session.execute(
         select(
@@ -246,7 +246,7 @@ def refresh_search(dealer_ids: Collection[int]) -> None:
         ).where(Dealer.id.in_(sorted(dealer_ids)))
     ).all()
     if rows:
-        table = Dealer.__table__
+        table = table_of(Dealer)
         statement = update(table).where(table.c.id == bindparam("row_id"))
         db.session.execute(
             statement.values({name: bindparam(name) for name in FOUND_BY}), [_search_row(row) for row in rows]
@@ -349,7 +349,7 @@ def _move_faults(row: Dealer, parent_id: int | None, valid_from: date) -> list[F
 def apply_due_parents() -> int:
     """Let moves whose day has come take effect on the dealers' records; returns how many. A job runs it."""
     due = queries.due_parents(clock.today())
-    table = Dealer.__table__
+    table = table_of(Dealer)
     if due:
         statement = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
         db.session.execute(statement, [{"row_id": dealer_id, "parent": parent} for dealer_id, parent in due])
@@ -413,13 +413,13 @@ def _move_belongings(source_id: int, target_id: int) -> None:
     db.session.execute(update(Dealer).where(Dealer.merged_into_id == source_id).values(merged_into_id=target_id))
     with whole_network("sub-dealers of a double may be served elsewhere"):
         children = [d for d, parent in queries.parents_on(clock.today()).items() if parent == source_id]
-    moved = {child: target_id for child in children if child != target_id}
+    moved: dict[int, int | None] = {child: target_id for child in children if child != target_id}
     if target_id in children:
         moved[target_id] = db.session.execute(select(Dealer.parent_dealer_id).where(Dealer.id == source_id)).scalar()
     if not moved:
         return
     record_moves({child: (source_id, parent) for child, parent in moved.items()}, clock.today())
-    table = Dealer.__table__
+    table = table_of(Dealer)
     change = update(table).where(table.c.id == bindparam("row_id")).values(parent_dealer_id=bindparam("parent"))
     db.session.execute(change, [{"row_id": child, "parent": parent} for child, parent in moved.items()])
     expire_loaded(Dealer, set(moved), ["parent_dealer_id"])

@@ -16,7 +16,7 @@ from branches.org.sheets import foreign_rows, foreign_units, replaced
 from sdm.kernel import audit, clock, hooks
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db, expire_loaded
+from sdm.kernel.db import db, expire_loaded, table_of
 from sdm.kernel.errors import N_, Forbidden, describe
 from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
@@ -159,9 +159,7 @@ def _own_faults(row: SheetRow, dealer: Dealer | None) -> Iterator[RowFault]:
         yield RowFault(row.number, "code", rules.MERGED, dealer.code)
 
 
-def _payer_fault(
-    row: SheetRow, known: Mapping[str, Dealer], in_file: Mapping[Any, SheetRow]
-) -> Iterator[RowFault]:
+def _payer_fault(row: SheetRow, known: Mapping[str, Dealer], in_file: Mapping[Any, SheetRow]) -> Iterator[RowFault]:
     """A payer must pay for itself."""
     payer = row.get("payer")
     if payer is None or payer == row.get("code"):
@@ -181,7 +179,7 @@ def _parent_loops(rows: Sequence[SheetRow], known: Mapping[str, Dealer]) -> Iter
         return
 
     def node(code: str | None) -> Any:
-        return known[code].id if code in known else code
+        return known[code].id if code is not None and code in known else code
 
     parents: dict[Any, Any] = dict(queries.parents_on(clock.today()))
     parents.update({node(row.get("code")): node(row.get("parent")) for row in rows if row.has("parent")})
@@ -224,14 +222,14 @@ def _first_periods(dealer_ids: Sequence[int]) -> None:
     """New dealers stand at the top of the channel from the first day on, until `_link` places them."""
     if dealer_ids:
         first = [{"dealer_id": i, "parent_dealer_id": None, "valid_from": rules.FIRST_DAY} for i in dealer_ids]
-        db.session.execute(insert(DealerParent.__table__), first)
+        db.session.execute(insert(table_of(DealerParent)), first)
 
 
 def _link(rows: Sequence[SheetRow], done: Upserted) -> None:
     """Set payers and channel parents, which may be in the same file."""
     codes = {row.get(column) for row in rows for column in ("parent", "payer") if row.get(column)}
     ids = {**ids_by(Dealer, sorted(codes)), **done.ids}
-    table = Dealer.__table__
+    table = table_of(Dealer)
     if rows[0].has("payer"):
         payers = []
         for row in rows:
@@ -239,14 +237,14 @@ def _link(rows: Sequence[SheetRow], done: Upserted) -> None:
             payers.append({"row_id": dealer_id, "payer": payer_id if payer_id != dealer_id else None})
         statement = update(table).where(table.c.id == bindparam("row_id")).values(payer_id=bindparam("payer"))
         db.session.execute(statement, payers)
-        expire_loaded(Dealer, {entry["row_id"] for entry in payers}, ["payer_id"])
+        expire_loaded(Dealer, set(done.ids.values()), ["payer_id"])
     if rows[0].has("parent"):
         _place(rows, done, ids)
 
 
 def _place(rows: Sequence[SheetRow], done: Upserted, ids: Mapping[str, int]) -> None:
     wanted = {done.ids[row.values["code"]]: ids.get(row.get("parent") or "") for row in rows}
-    table = Dealer.__table__
+    table = table_of(Dealer)
     before = dict(
         db.session.execute(select(table.c.id, table.c.parent_dealer_id).where(table.c.id.in_(sorted(wanted)))).all()
     )
@@ -278,7 +276,7 @@ def _main_contacts(rows: Sequence[SheetRow], done: Upserted) -> None:
         if (dealer_id, name) not in known
     ]
     if fresh:
-        db.session.execute(insert(DealerContact.__table__), fresh)
+        db.session.execute(insert(table_of(DealerContact)), fresh)
     for key, contact in known.items():
         if wanted.get(key):
             contact.phone = wanted[key]
@@ -298,7 +296,7 @@ def _open_accounts(done: Upserted) -> None:
 def _unit_pairs(dealer_ids: Sequence[int]) -> list[tuple[int, int]]:
     if not dealer_ids:
         return []
-    table = Dealer.__table__
+    table = table_of(Dealer)
     statement = select(table.c.id, table.c.unit_id).where(table.c.id.in_(dealer_ids)).order_by(table.c.id)
     return [(row.id, row.unit_id) for row in db.session.execute(statement)]
 
@@ -423,7 +421,7 @@ def _apply_contacts(rows: Sequence[SheetRow]) -> Applied:
         if changes:
             changed.add(contact.id)
     if fresh:
-        db.session.execute(insert(DealerContact.__table__), fresh)
+        db.session.execute(insert(table_of(DealerContact)), fresh)
     refresh_search(list(ids.values()))
     for dealer in dealers.values():
         audit.write("dealer", dealer.id, "contact_saved", dealer.unit_id, {})

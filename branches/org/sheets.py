@@ -14,7 +14,7 @@ from branches.org.service import touch_access
 from sdm.kernel import audit, pinyin
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, table_of
 from sdm.kernel.errors import N_, describe
 from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
@@ -158,7 +158,7 @@ def _unit_faults(
         yield RowFault(row.number, "code", "sheet.foreign", code)
     if parent is not None and parent not in kinds:
         yield RowFault(row.number, "parent", "sheet.unknown", parent)
-    elif parent in nodes and not scope.has_unit(nodes[parent].id):
+    elif parent is not None and parent in nodes and not scope.has_unit(nodes[parent].id):
         yield RowFault(row.number, "parent", "sheet.foreign", parent)
     elif kind and not rules.may_stand_below(kind, kinds.get(parent or "")):
         yield RowFault(row.number, "parent", "unit.parent_kind", parent, {"kind": kind})
@@ -204,7 +204,7 @@ def _apply_units(rows: Sequence[SheetRow]) -> Applied:
 def _place_units(rows: Sequence[SheetRow], ids: Mapping[str, int]) -> None:
     """Put the units under their parents, which may be in the same file."""
     known = {**ids_by(Unit, values_of(rows, "parent")), **ids}
-    table = Unit.__table__
+    table = table_of(Unit)
     parent_of = {ids[row.values["code"]]: known.get(row.get("parent") or "") for row in rows}
     before = dict(
         db.session.execute(select(table.c.id, table.c.parent_id).where(table.c.id.in_(sorted(parent_of)))).all()
@@ -227,7 +227,7 @@ def _export_units() -> Iterable[Mapping[str, Any]]:
         .outerjoin(manager, manager.id == Unit.manager_id)
         .outerjoin(deputy, deputy.id == Unit.deputy_id)
     )
-    found = [tuple(row) for row in db.session.execute(statement) if scope.has_unit(row[0].id)]
+    found: list[Any] = [tuple(row) for row in db.session.execute(statement) if scope.has_unit(row[0].id)]
     for unit, entity, head, second in sorted(found, key=lambda row: (len(row[0].path), row[0].code)):
         yield {
             **{key: getattr(unit, key) for key in _UNIT}, "parent": known.get(unit.parent_id), "legal_entity": entity,
@@ -425,7 +425,7 @@ def _apply_options(rows: Sequence[SheetRow]) -> Applied:
         changed += bool(changes)
         unchanged += not changes
     if fresh:
-        db.session.execute(insert(Option.__table__), fresh)
+        db.session.execute(insert(table_of(Option)), fresh)
     audit.write("option_list", None, "imported", None, {"created": len(fresh), "changed": changed})
     return Applied(len(fresh), changed, unchanged)
 

@@ -37,7 +37,7 @@ class PriceLine:
 def read_lines(lines: Iterable[Any], numbers: Sequence[str], start: date) -> list[PriceLine]:
     """Understand all lines at once: at most five statements whatever their number. An empty first day is `start`."""
     given = [line for line in lines if isinstance(line, Mapping)][: ENTRIES_MAX + 1]
-    cells = [line.get("product") if isinstance(line.get("product"), Mapping) else {} for line in given]
+    cells = [_cell(line) for line in given]
     texts = {str(cell.get("text")).strip()[:200] for cell in cells if cell.get("text") and not cell.get("id")}
     resolved = catalogue.resolve(sorted(texts)) if texts else {}
     known = catalogue.products_by_id(i for i in (_id(cell) for cell in cells) if i is not None)
@@ -52,6 +52,11 @@ def read_lines(lines: Iterable[Any], numbers: Sequence[str], start: date) -> lis
             _read_days(row, line, start)
         rows.append(row)
     return rows
+
+
+def _cell(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    cell = line.get("product")
+    return cell if isinstance(cell, Mapping) else {}
 
 
 def _id(cell: Mapping[str, Any]) -> int | None:
@@ -180,7 +185,7 @@ def answer_supply(lines: Sequence[PriceLine]) -> dict[str, Any]:
 
 
 def _answers(lines: Sequence[PriceLine], values: Callable[[PriceLine], dict[str, Any]]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for line in lines:
         if line.empty:
             found[line.key] = {"values": {}, "errors": {}}

@@ -59,8 +59,12 @@ class ListPrice(Base):
     __tablename__ = "list_price"
     __table_args__ = (
         ExcludeConstraint(
-            (Column("list_id"), "="), (Column("product_id"), "="), (Column("qty_from"), "="), (Column("valid"), "&&"),
-            name="ex_list_price_overlap", using="gist",
+            (Column("list_id"), "="),
+            (Column("product_id"), "="),
+            (Column("qty_from"), "="),
+            (Column("valid"), "&&"),
+            name="ex_list_price_overlap",
+            using="gist",
         ),
         CheckConstraint("price >= 0", name="price"),
         Index("ix_list_price_product", "product_id", "list_id"),

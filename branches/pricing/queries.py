@@ -114,9 +114,7 @@ def discount_authority(roles: Collection[str]) -> Decimal:
     """The highest discount rate any of the roles may give; 0 without one."""
     if not roles:
         return Decimal(0)
-    statement = select(func.max(DiscountAuthority.discount_rate)).where(
-        DiscountAuthority.role_code.in_(sorted(roles))
-    )
+    statement = select(func.max(DiscountAuthority.discount_rate)).where(DiscountAuthority.role_code.in_(sorted(roles)))
     return db.session.execute(statement).scalar() or Decimal(0)
 
 
@@ -237,8 +235,15 @@ def lists_of_dealer(dealer: Dealer, on: date) -> list[ListRow]:
     statement = select(PriceList, products.correlate(PriceList).scalar_subquery().label("products"))
     rows = db.session.execute(statement.where(PriceList.active, mine)).all()
     rank = {"dealer": 0, "unit": 1, "grade": 2, "all": 3}
-    rows.sort(key=lambda row: (rank[row[0].target], chain.index(row[0].unit_id) if row[0].unit_id else 0, row[0].code))
-    return [ListRow(row.id, row.code, row.name, row.name_en, row.target, products) for row, products in rows]
+
+    def place(found: Any) -> tuple[int, int, str]:
+        row = found[0]
+        return rank[row.target], chain.index(row.unit_id) if row.unit_id else 0, row.code
+
+    return [
+        ListRow(row.id, row.code, row.name, row.name_en, row.target, products)
+        for row, products in sorted(rows, key=place)
+    ]
 
 
 def pick_lists(q: str, limit: int = 10) -> list[PriceList]:

@@ -194,7 +194,18 @@ def _unknown(line: WantedLine) -> PricedLine:
     zero = Decimal(0)
     price = line.price or zero
     return PricedLine(
-        line.product_id, line.qty, None, price, None, zero, zero, line_amount(line.qty, price), zero, zero, zero, {},
+        line.product_id,
+        line.qty,
+        None,
+        price,
+        None,
+        zero,
+        zero,
+        line_amount(line.qty, price),
+        zero,
+        zero,
+        zero,
+        {},
         [UNKNOWN_PRODUCT],
     )
 

@@ -19,7 +19,7 @@ from branches.pricing.models import DiscountAuthority, ListPrice, PriceList, Sup
 from sdm.kernel import audit, clock
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, table_of
 from sdm.kernel.errors import N_, FieldError, InvalidInput, NotFound, RuleViolation, StaleVersion, describe
 from sdm.kernel.locks import Rank, lock_rows, reach
 from sdm.kernel.permissions import Permission
@@ -147,7 +147,7 @@ def _only_target(values: dict[str, Any]) -> None:
 def _require_list(values: Mapping[str, Any], own_id: int | None) -> None:
     faults = [FieldError(key, "input.required") for key in ("code", "name", "target") if not values.get(key)]
     found = db.session.execute(
-        select(PriceList.__table__.c.id).where(PriceList.__table__.c.code == values.get("code"))
+        select(table_of(PriceList).c.id).where(table_of(PriceList).c.code == values.get("code"))
     ).scalar()
     if found is not None and found != own_id:
         faults.append(FieldError("code", "exists", values["code"], {"field": "code"}))
@@ -303,7 +303,7 @@ def end_supply_price(price_id: int, last_day: date) -> None:
     audit.write("supply_price", price.product_id, "ended", None, {"price": [price_id, last_day.isoformat()]})
 
 
-def _require_entries(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> None:
+def _require_entries(entries: Sequence[PriceEntry | SupplyEntry]) -> None:
     if len(entries) > ENTRIES_MAX:
         raise InvalidInput([FieldError("lines", "price.entries_max", len(entries), {"max": ENTRIES_MAX})])
     faults = _entry_faults(entries)
@@ -311,7 +311,7 @@ def _require_entries(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> N
         raise InvalidInput(faults)
 
 
-def _entry_faults(entries: Sequence[PriceEntry] | Sequence[SupplyEntry]) -> list[FieldError]:
+def _entry_faults(entries: Sequence[PriceEntry | SupplyEntry]) -> list[FieldError]:
     known = products_by_id(entry.product_id for entry in entries)
     faults: list[FieldError] = []
     for place, entry in enumerate(entries):

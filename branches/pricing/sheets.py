@@ -191,9 +191,7 @@ def _told(rows: Sequence[SheetRow], faults: Iterable[Any]) -> list[RowFault]:
 @command(Permission.PRICE_EDIT)
 def _apply_prices(rows: Sequence[SheetRow]) -> Applied:
     lists, products = _lists(rows, "list"), _products(rows)
-    done = service.enter_prices_of_lists(
-        [(lists[row.values["list"]].id, _price_entry(row, products)) for row in rows]
-    )
+    done = service.enter_prices_of_lists([(lists[row.values["list"]].id, _price_entry(row, products)) for row in rows])
     return Applied(len(rows) - done["unchanged"], 0, done["unchanged"])
 
 

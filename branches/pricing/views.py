@@ -405,7 +405,8 @@ def _body() -> dict[str, Any]:
 
 def _head(body: Mapping[str, Any]) -> tuple[int | None, date, dict[str, str]]:
     """(list, first day of lines without one, faults of the head)."""
-    head = body.get("head") if isinstance(body.get("head"), Mapping) else {}
+    given = body.get("head")
+    head = given if isinstance(given, Mapping) else {}
     faults: dict[str, str] = {}
     text, day = str(head.get("list_id") or ""), str(head.get("valid_from") or "").strip()
     list_id = int(text) if text.isdecimal() and len(text) < 19 else None

@@ -17,7 +17,7 @@ from sdm.auth.service.users import disable_user, enable_user, require_administra
 from sdm.kernel import audit
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
-from sdm.kernel.db import db
+from sdm.kernel.db import db, table_of
 from sdm.kernel.errors import N_, describe
 from sdm.kernel.i18n import LOCALES, _l
 from sdm.kernel.permissions import Permission
@@ -135,8 +135,8 @@ def _put_roles(rows: Sequence[SheetRow], done: Upserted) -> int:
     scope = current().scope
     present: dict[int, set[tuple[int, int]]] = {user_id: set() for user_id in done.ids.values()}
     statement = select(UserRole).where(UserRole.user_id.in_(sorted(present)))
-    for row in db.session.execute(statement).scalars():
-        present[row.user_id].add((row.role_id, row.unit_id))
+    for grant in db.session.execute(statement).scalars():
+        present[grant.user_id].add((grant.role_id, grant.unit_id))
     gone, added, changed = [], [], 0
     for row in rows:
         login = row.values["login"]
@@ -156,7 +156,7 @@ def _put_roles(rows: Sequence[SheetRow], done: Upserted) -> int:
     if gone:
         db.session.execute(delete(UserRole).where(tuple_(UserRole.user_id, UserRole.role_id, UserRole.unit_id).in_(gone)))
     if added:
-        db.session.execute(insert(UserRole.__table__), added)
+        db.session.execute(insert(table_of(UserRole)), added)
     return changed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdm.kernel.pinyin import LENGTH_MAX, READINGS_MAX, fold, initials, like, search_text
@@ -48,6 +48,7 @@ def test_wild_cards_are_taken_literally() -> None:
     assert like("50%_A\\") == "%50\\%\\_a\\\\%"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=60))
 def test_initials_fit_their_column_and_are_folded(text: str) -> None:
     found = initials(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from branches.org.dealers_rules import below, core_name, is_similar, makes_loop, name_similarity
@@ -36,6 +36,7 @@ def test_a_loop_in_old_data_does_not_hang() -> None:
     assert below(1, {1: 2, 2: 1}) == {1, 2}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.integers(1, 30), st.integers(1, 30)))
 def test_everything_below_reaches_the_top_by_its_parents(parents: dict[int, int]) -> None:
     for dealer_id in below(1, parents) - {1}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from branches.pricing import rules
@@ -175,6 +175,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, st.decimals(min_value="0.001", max_value=10_000, places=3))
 def test_any_order_of_the_facts_gives_the_same_price(found: list[Step], qty: Decimal) -> None:
     unique = list({(s.list_id, s.qty_from): s for s in found}.values())
@@ -189,6 +190,7 @@ def test_any_order_of_the_facts_gives_the_same_price(found: list[Step], qty: Dec
         assert first.rank == min(s.rank for s in unique if s.qty_from <= qty)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(prices, prices, st.integers(1, 5000))
 def test_a_line_without_problems_is_within_floor_and_authority(listed: Decimal, wanted: Decimal, qty: int) -> None:
     facts = basis(step(price=str(listed), floor=str(listed * D("0.8"))), authority="0.1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from branches.pricing.validity import DATES, OVERLAP, PAST, Period, Plan, Wanted, plan
@@ -107,6 +107,7 @@ def test_keys_do_not_touch_each_other() -> None:
 spans = st.tuples(st.integers(-40, 40), st.one_of(st.none(), st.integers(1, 40)))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(spans, max_size=8))
 def test_whatever_is_entered_at_most_one_price_holds_on_a_day_and_the_past_stays(entries: list[tuple]) -> None:
     periods: list[Period] = []
