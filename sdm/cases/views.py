@@ -269,6 +269,7 @@ def close(id: int) -> AnyResponse:
 # --- approval routes --------------------------------------------------------------------------------------------------
 
 ROUTED = {"sales_order": _l("Sales order"), "credit_limit": _l("Credit limit")}
+USUAL = {"sales_order": Permission.ORDER_RELEASE_AMOUNT, "credit_limit": Permission.CREDIT_LIMIT_APPROVE}
 
 
 @blueprint.get("/routes")
@@ -281,7 +282,7 @@ def routes() -> str:
 def _routes() -> dict[str, Any]:
     approving = [p for p in Permission if p.value.endswith((":approve", ":release_amount", ":release_credit"))]
     return {
-        "tables": [(kind, label, queries.steps_of(kind)) for kind, label in ROUTED.items()],
+        "tables": [(kind, label, queries.steps_of(kind), USUAL[kind]) for kind, label in ROUTED.items()],
         "permissions": [(str(p), labels.label(str(p))) for p in approving],
         "levels": list(LEVEL_LABELS.items()),
         "spare": 2,
