@@ -63,7 +63,7 @@ def _accounts() -> Select[Any]:
     )
 
 
-def _accounts_list() -> ListSpec:
+def _account_columns() -> tuple[Column, ...]:
     limit, exposure = queries.limit_today(), queries.exposure_now()
     used = exposure / func.nullif(limit, 0)
     amounts = [
@@ -77,6 +77,28 @@ def _accounts_list() -> ListSpec:
         )
         for name, label in BUCKETS
     ]
+    return (
+        Column("code", _l("Code"), Dealer.code, "code", filter="text"),
+        Column("name", _l("Payer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Dealer.id),
+        Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
+        Column("limit", _l("Credit limit"), limit, "amount", filter="number-range", total=True),
+        Column("exposure", _l("Credit exposure"), exposure, "amount", filter="number-range", total=True),
+        Column("headroom", _l("Headroom"), limit - exposure, "amount", filter="number-range"),
+        Column("used", _l("Used"), used, "percent", filter="number-range"),
+        *amounts,
+        Column("limit_until", _l("Limit until"), CreditAccount.limit_until, "date", filter="date-range", visible=False),
+        Column(
+            "temporary_until",
+            _l("Temporary until"),
+            CreditAccount.temporary_until,
+            "date",
+            filter="date-range",
+            visible=False,
+        ),
+    )
+
+
+def _accounts_list() -> ListSpec:
     return ListSpec(
         name="credit_accounts",
         title=_l("Credit accounts"),
@@ -87,27 +109,7 @@ def _accounts_list() -> ListSpec:
         row_arg="payer_id",
         search=(Dealer.search,),
         card_title="name",
-        columns=(
-            Column("code", _l("Code"), Dealer.code, "code", filter="text"),
-            Column("name", _l("Payer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Dealer.id),
-            Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
-            Column("limit", _l("Credit limit"), limit, "amount", filter="number-range", total=True),
-            Column("exposure", _l("Credit exposure"), exposure, "amount", filter="number-range", total=True),
-            Column("headroom", _l("Headroom"), limit - exposure, "amount", filter="number-range"),
-            Column("used", _l("Used"), used, "percent", filter="number-range"),
-            *amounts,
-            Column(
-                "limit_until", _l("Limit until"), CreditAccount.limit_until, "date", filter="date-range", visible=False
-            ),
-            Column(
-                "temporary_until",
-                _l("Temporary until"),
-                CreditAccount.temporary_until,
-                "date",
-                filter="date-range",
-                visible=False,
-            ),
-        ),
+        columns=_account_columns(),
         presets=(
             Preset(_l("Over the limit"), "headroom.to=-0.01"),
             Preset(_l("Nearly used up"), "used.from=0.8&used.to=1"),

@@ -64,9 +64,42 @@ nav.register(
 # --- stock by warehouse -----------------------------------------------------------------------------------------------
 
 
+def _card_url(row: Any) -> str | None:
+    return url_or_none("stock.card", warehouse_id=row.warehouse_id, product_id=row.product_id)
+
+
+def _stock_columns(in_transit: Any) -> tuple[Column, ...]:
+    available = StockBalance.on_hand - StockBalance.reserved
+    return (
+        Column(
+            "warehouse",
+            _l("Warehouse"),
+            Warehouse.name,
+            filter="picker",
+            picker="warehouse",
+            filter_expr=Warehouse.id,
+        ),
+        Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
+        Column("code", _l("Code"), Product.code, "code", filter="text"),
+        Column(
+            "product",
+            _l("Product"),
+            Product.name,
+            filter="picker",
+            picker="product",
+            filter_expr=Product.id,
+            link=_card_url,
+        ),
+        Column("base_unit", _l("Unit"), Product.base_unit, visible=False),
+        Column("on_hand", _l("On hand"), StockBalance.on_hand, "quantity", filter="number-range", total=True),
+        Column("reserved", _l("Reserved"), StockBalance.reserved, "quantity", filter="number-range", total=True),
+        Column("available", _l("Available"), available, "quantity", filter="number-range", total=True),
+        Column("in_transit", _l("In transit"), in_transit, "quantity", total=True),
+    )
+
+
 def _stock_spec() -> ListSpec:
     transit = in_transit_by_warehouse()
-    available = StockBalance.on_hand - StockBalance.reserved
 
     def statement() -> Select[Any]:
         return (
@@ -81,9 +114,6 @@ def _stock_spec() -> ListSpec:
             )
         )
 
-    def card_url(row: Any) -> str | None:
-        return url_or_none("stock.card", warehouse_id=row.warehouse_id, product_id=row.product_id)
-
     return ListSpec(
         name="stock",
         title=_l("Stock"),
@@ -94,32 +124,7 @@ def _stock_spec() -> ListSpec:
         search=(Product.code, Product.name, Product.pinyin, Warehouse.name),
         card_title="product",
         extra={"warehouse_id": Warehouse.id, "product_id": Product.id},
-        columns=(
-            Column(
-                "warehouse",
-                _l("Warehouse"),
-                Warehouse.name,
-                filter="picker",
-                picker="warehouse",
-                filter_expr=Warehouse.id,
-            ),
-            Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Unit.id),
-            Column("code", _l("Code"), Product.code, "code", filter="text"),
-            Column(
-                "product",
-                _l("Product"),
-                Product.name,
-                filter="picker",
-                picker="product",
-                filter_expr=Product.id,
-                link=card_url,
-            ),
-            Column("base_unit", _l("Unit"), Product.base_unit, visible=False),
-            Column("on_hand", _l("On hand"), StockBalance.on_hand, "quantity", filter="number-range", total=True),
-            Column("reserved", _l("Reserved"), StockBalance.reserved, "quantity", filter="number-range", total=True),
-            Column("available", _l("Available"), available, "quantity", filter="number-range", total=True),
-            Column("in_transit", _l("In transit"), func.coalesce(transit.c.qty, 0), "quantity", total=True),
-        ),
+        columns=_stock_columns(func.coalesce(transit.c.qty, 0)),
         presets=(Preset(_l("Nothing available"), "available.to=0"), Preset(_l("Reserved"), "reserved.from=0.001")),
         empty=_l("Goods receipts bring stock into warehouses."),
     )

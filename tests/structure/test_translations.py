@@ -31,7 +31,8 @@ def test_translations_keep_the_placeholders_of_their_text() -> None:
     broken = [
         message.id
         for message in merged
-        if isinstance(message.id, str) and set(PLACEHOLDER.findall(message.id)) != set(PLACEHOLDER.findall(message.string))
+        if isinstance(message.id, str)
+        and set(PLACEHOLDER.findall(message.id)) != set(PLACEHOLDER.findall(message.string))
     ]
 
     assert broken == []

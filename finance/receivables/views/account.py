@@ -111,8 +111,47 @@ def _overdue_days() -> Any:
     return func.greatest(cast(days, Integer), 0)
 
 
-def _items_list() -> ListSpec:
+def _item_columns() -> tuple[Column, ...]:
     side = func.sign(OpenItem.open_amount)
+    return (
+        Column(
+            "number",
+            _l("Number"),
+            OpenItem.number,
+            "code",
+            filter="text",
+            link=lambda row: document_url(row.document_kind, row.document_id),
+        ),
+        Column("kind", _l("Kind"), OpenItem.kind, filter="choice", choices=tuple(ITEM_KINDS.items())),
+        Column(
+            "payer",
+            _l("Payer"),
+            Payer.name,
+            filter="picker",
+            picker="dealer",
+            filter_expr=OpenItem.payer_id,
+            link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id),
+        ),
+        Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=OpenItem.unit_id),
+        Column("dated_on", _l("Document date"), OpenItem.dated_on, "date", filter="date-range"),
+        Column("due_on", _l("Due date"), OpenItem.due_on, "date", filter="date-range"),
+        Column("overdue", _l("Days overdue"), _overdue_days(), "integer", sortable=False),
+        Column("amount", _l("Amount"), OpenItem.amount, "amount", filter="number-range"),
+        Column("open_amount", _l("Open amount"), OpenItem.open_amount, "amount", filter="number-range", total=True),
+        Column(
+            "side",
+            _l("Side"),
+            side,
+            filter="choice",
+            filter_expr=_side(),
+            visible=False,
+            sortable=False,
+            choices=(("debit", _l("owed to us")), ("credit", _l("owed to the dealer"))),
+        ),
+    )
+
+
+def _items_list() -> ListSpec:
     return ListSpec(
         name="open_items",
         title=_l("Open items"),
@@ -122,42 +161,7 @@ def _items_list() -> ListSpec:
         search=(OpenItem.number, Payer.name, Payer.code),
         card_title="number",
         note=_l("What dealers owe and what they have paid without allocation, as it stands now"),
-        columns=(
-            Column(
-                "number",
-                _l("Number"),
-                OpenItem.number,
-                "code",
-                filter="text",
-                link=lambda row: document_url(row.document_kind, row.document_id),
-            ),
-            Column("kind", _l("Kind"), OpenItem.kind, filter="choice", choices=tuple(ITEM_KINDS.items())),
-            Column(
-                "payer",
-                _l("Payer"),
-                Payer.name,
-                filter="picker",
-                picker="dealer",
-                filter_expr=OpenItem.payer_id,
-                link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id),
-            ),
-            Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=OpenItem.unit_id),
-            Column("dated_on", _l("Document date"), OpenItem.dated_on, "date", filter="date-range"),
-            Column("due_on", _l("Due date"), OpenItem.due_on, "date", filter="date-range"),
-            Column("overdue", _l("Days overdue"), _overdue_days(), "integer", sortable=False),
-            Column("amount", _l("Amount"), OpenItem.amount, "amount", filter="number-range"),
-            Column("open_amount", _l("Open amount"), OpenItem.open_amount, "amount", filter="number-range", total=True),
-            Column(
-                "side",
-                _l("Side"),
-                side,
-                filter="choice",
-                filter_expr=_side(),
-                visible=False,
-                sortable=False,
-                choices=(("debit", _l("owed to us")), ("credit", _l("owed to the dealer"))),
-            ),
-        ),
+        columns=_item_columns(),
         extra={
             "document_kind": OpenItem.document_kind,
             "document_id": OpenItem.document_id,

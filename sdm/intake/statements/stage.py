@@ -97,6 +97,21 @@ def _code(positions: Mapping[str, int], key: str, float_tail: bool) -> str:
     return f"regexp_replace({cell}, '\\.0+$', '')" if float_tail else cell
 
 
+def _invoice_and_line(positions: Mapping[str, int], line_digits: int) -> tuple[str, str]:
+    """SQL of invoice number and line number: from one line id, or from two columns."""
+    if "line_id" in positions:
+        line_id = _cell(positions, "line_id")
+        invoice = f"left(left({line_id}, -{line_digits:d}), 64)"
+        line_no = (
+            f"CASE WHEN right({line_id}, {line_digits:d}) ~ '^[0-9]+$' THEN right({line_id}, {line_digits:d})::int END"
+        )
+    else:
+        invoice = f"left({_cell(positions, 'invoice')}, 64)"
+        cell = _cell(positions, "line")
+        line_no = f"CASE WHEN {cell} ~ '^[0-9]{{1,9}}$' THEN ({cell})::int END"
+    return invoice, line_no
+
+
 def insert_lines(
     lines: str,
     raw: str,
@@ -111,16 +126,7 @@ def insert_lines(
     Parameters: file_no, number, texts, dates, prefixes, positive, adjust, cut_off, today, no_dealer, no_branch,
     branch_names, branch_codes.
     """
-    if "line_id" in positions:
-        line_id = _cell(positions, "line_id")
-        invoice = f"left(left({line_id}, -{line_digits:d}), 64)"
-        line_no = (
-            f"CASE WHEN right({line_id}, {line_digits:d}) ~ '^[0-9]+$' THEN right({line_id}, {line_digits:d})::int END"
-        )
-    else:
-        invoice = f"left({_cell(positions, 'invoice')}, 64)"
-        cell = _cell(positions, "line")
-        line_no = f"CASE WHEN {cell} ~ '^[0-9]{{1,9}}$' THEN ({cell})::int END"
+    invoice, line_no = _invoice_and_line(positions, line_digits)
     code = {key: _code(positions, key, key in float_tails) for key in ("dealer", "product")}
     return text(f"""
 INSERT INTO {lines} (file_no, row_no, invoice, line_no, dated_on, dealer_code, product_code, branch_code, kind, qty, price,
