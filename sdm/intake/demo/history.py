@@ -30,7 +30,8 @@ DIGEST = "demo-history"
 MAPPING = "demo"
 GRADE_RATE = {"A": Decimal("0.92"), "B": Decimal("0.96"), "C": Decimal(1)}
 GRADE_BILLS = {"A": 2.6, "B": 1.7, "C": 1.1}
-BAD_PAYER_EVERY = 19
+BAD_PAYERS = (13, 4)  # of each branch the 4th, the 17th … dealer pays late
+STOPPED = (39, 4)  # and of these every third has stopped
 
 
 @command(None)
@@ -176,12 +177,17 @@ def _payments(items: Any, today: date) -> Iterator[tuple[int, int, date, Decimal
         yield number, item.id, week, amount
 
 
+def pays_late(place: int) -> bool:
+    """Whether the dealer at this place of its branch is a bad payer."""
+    return place % BAD_PAYERS[0] == BAD_PAYERS[1]
+
+
 def _paid(random: Random, item: Any) -> tuple[date | None, Decimal]:
     if item.settlement_mode == "prepaid":
         return item.dated_on, item.open_amount
-    if item.payer_id % BAD_PAYER_EVERY:
+    if not pays_late(item.place):
         return item.due_on - timedelta(days=random.randint(5, 12)), item.open_amount
-    if item.payer_id % (4 * BAD_PAYER_EVERY) == 0 and random.random() < 0.6:
+    if item.place % STOPPED[0] == STOPPED[1] and random.random() < 0.6:
         return None, item.open_amount
     share = Decimal(random.choice((100, 100, 100, 50))) / 100
     return item.due_on + timedelta(days=random.randint(3, 75)), round_amount(item.open_amount * share)

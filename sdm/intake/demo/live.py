@@ -24,6 +24,7 @@ from finance.receivables.service import adjustments, allocation, billing, receip
 from inventory.receipts import service as goods_receipts
 from inventory.shipments.models import ShipmentLine
 from sdm.auth.models import User
+from sdm.intake.demo.history import pays_late
 from sdm.intake.statements import demo as statements
 from sdm.kernel import clock, outbox
 from sdm.kernel.actor import Actor, current, use_actor
@@ -125,12 +126,12 @@ def _receive_goods(stage: Stage, branch: Branch) -> None:
     """Goods from production, part of them two months ago, part lately; a few kinds stay short."""
     random = stage.random
     chosen = random.sample(stage.products, 70)
-    stage.stocked[branch.id] = chosen
+    stage.stocked[branch.id] = chosen[:40]
     with _as(branch, "store"):
         for part, days in ((chosen[:45], 50), (chosen[45:], 20)):
             lines = tuple(
                 goods_receipts.ReceivedLine(
-                    product.id, Decimal(random.choice((3, 40, 60, 80, 120))), (product.supply * Decimal("0.99")).quantize(Decimal("0.01"))
+                    product.id, Decimal(3 if product in chosen[40:45] else random.choice((60, 80, 120))), (product.supply * Decimal("0.99")).quantize(Decimal("0.01"))
                 )
                 for product in part
             )
@@ -170,13 +171,19 @@ def _plan(stage: Stage) -> list[tuple[Branch, Story]]:
 
 def _dealer(stage: Stage, branch: Branch, *, sound: bool = True, mode: str = "term") -> Any:
     """A dealer of the branch; a sound one pays in time, the others stopped."""
-    wanted = [d for d in branch.dealers if d.settlement_mode == mode and (d.id % 19 != 0) == sound and d.id % 41 != 0]
+    fitting = [d for d in branch.dealers if d.settlement_mode == mode and not _tight(d)]
+    wanted = [d for d in fitting if pays_late(d.place) != sound]
     return stage.random.choice(wanted or list(branch.dealers))
+
+
+def _tight(dealer: Any) -> bool:
+    """Whether the dealer's limit was set below what he owes."""
+    return bool(dealer.place % 21 == 9)
 
 
 def _lines(stage: Stage, branch: Branch, count: int = 0, qty: tuple[int, ...] = (1, 1, 2, 2, 3)) -> tuple[Any, ...]:
     random = stage.random
-    chosen = random.sample(stage.stocked[branch.id][:45], count or random.randint(2, 4))
+    chosen = random.sample(stage.stocked[branch.id], count or random.randint(2, 4))
     return tuple(orders.OrderLineInput(Decimal(random.choice(qty)), product_id=product.id) for product in chosen)
 
 
@@ -294,8 +301,9 @@ def _confirmed(stage: Stage, branch: Branch) -> None:
 
 
 def _over_limit(stage: Stage, branch: Branch) -> None:
-    dealer = next((d for d in branch.dealers if d.id % 41 == 0), None) or _dealer(stage, branch)
-    _order(stage, branch, 1, dealer=dealer, lines=_lines(stage, branch, 8, (3,)))
+    small = [d for d in branch.dealers if d.grade_code == "C" and d.settlement_mode == "term"] or branch.dealers
+    dealer = next((d for d in branch.dealers if _tight(d)), None) or stage.random.choice(small)
+    _order(stage, branch, 1, dealer=dealer, lines=_lines(stage, branch, 12, (9,)))
 
 
 def _below_floor(stage: Stage, branch: Branch) -> None:
@@ -307,7 +315,7 @@ def _below_floor(stage: Stage, branch: Branch) -> None:
 
 
 def _short_of_goods(stage: Stage, branch: Branch) -> None:
-    rare = next(p for p in stage.products if p not in stage.stocked[branch.id])
+    rare = next(p for p in reversed(stage.products) if p not in stage.stocked[branch.id])
     lines = (*_lines(stage, branch, 2), orders.OrderLineInput(Decimal(2), product_id=rare.id))
     _order(stage, branch, 1, lines=lines)
 
@@ -318,7 +326,7 @@ def _overdue(stage: Stage, branch: Branch) -> None:
 
 def _large(stage: Stage, branch: Branch) -> None:
     """More than the branch may confirm by itself."""
-    dearest = sorted(stage.stocked[branch.id][:45], key=lambda product: -product.list_price)[:8]
+    dearest = sorted(stage.stocked[branch.id], key=lambda product: -product.list_price)[:8]
     _order(stage, branch, 0, lines=[orders.OrderLineInput(Decimal(3), product_id=product.id) for product in dearest])
 
 

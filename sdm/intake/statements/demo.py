@@ -6,7 +6,7 @@ from sqlalchemy import TextClause, text
 
 DEALERS = text(
     """
-SELECT d.id, d.unit_id, d.grade_code, d.settlement_mode, d.term_days, r.code AS region, b.code AS branch
+SELECT d.id, d.unit_id, d.grade_code, d.settlement_mode, d.term_days, right(d.code, 3)::int AS place, r.code AS region, b.code AS branch
 FROM dealer d JOIN unit u ON u.id = d.unit_id
 JOIN unit b ON b.kind = 'branch' AND u.path @> to_jsonb(b.id)
 JOIN unit r ON r.kind = 'region' AND u.path @> to_jsonb(r.id)
@@ -40,7 +40,7 @@ def copy_rows(rows: str) -> str:
 
 OWED = text(
     """
-SELECT i.id, i.payer_id, i.dealer_id, i.unit_id, i.dated_on, i.due_on, i.open_amount, d.settlement_mode
+SELECT i.id, i.payer_id, i.dealer_id, i.unit_id, i.dated_on, i.due_on, i.open_amount, d.settlement_mode, right(d.code, 3)::int AS place
 FROM open_item i JOIN dealer d ON d.id = i.dealer_id
 WHERE i.open_amount > 0 AND i.kind = 'invoice' ORDER BY i.payer_id, i.due_on, i.id
 """
@@ -145,7 +145,7 @@ LIMITS = text(
     """
 UPDATE credit_account c SET version = c.version + 1, limit_amount = CASE
   WHEN d.settlement_mode = 'prepaid' THEN 0
-  WHEN c.payer_id % 41 = 0 THEN CASE WHEN c.items > 0 THEN floor(c.items * 0.9) ELSE 5000 END
+  WHEN right(d.code, 3)::int % 21 = 9 THEN CASE WHEN c.items > 0 THEN floor(c.items * 0.9) ELSE 5000 END
   ELSE ceil(c.items * 1.5 / 10000) * 10000 + CASE d.grade_code WHEN 'A' THEN 400000 WHEN 'B' THEN 200000 ELSE 80000 END END
 FROM dealer d WHERE d.id = c.payer_id
 """
