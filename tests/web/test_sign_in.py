@@ -203,6 +203,26 @@ def test_the_actor_of_a_request_is_gone_after_it(client: FlaskClient, user: User
     assert current_or_none() is None
 
 
+def test_knowing_who_asks_takes_one_statement_a_request(client: FlaskClient, user: User) -> None:
+    from sqlalchemy import event
+
+    auth.signed_in(client, user)
+    client.get("/auth/password")
+    seen: list[str] = []
+    connection = db.session.connection()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        assert client.get("/auth/password").status_code == 200
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+
+    assert len(seen) == 1 and "user_session" in seen[0]
+
+
 def test_my_sessions_are_listed_and_others_can_be_ended(client: FlaskClient, app: Flask, user: User) -> None:
     auth.signed_in(client, user)
     other = auth.signed_in(app.test_client(), user)
