@@ -13,7 +13,16 @@ from sqlalchemy import DDL, MetaData, Table, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
-from sdm.kernel.errors import AlreadyExists, Busy, Conflict, InsufficientStock, InvalidInput, RuleViolation, SdmError
+from sdm.kernel.errors import (
+    AlreadyExists,
+    Busy,
+    Conflict,
+    FieldError,
+    InsufficientStock,
+    InvalidInput,
+    RuleViolation,
+    SdmError,
+)
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -108,13 +117,17 @@ def translate(error: DBAPIError) -> SdmError | None:
     state = sqlstate(error)
     diag = getattr(error.orig, "diag", None)
     name = getattr(diag, "constraint_name", None) or ""
+    detail = getattr(diag, "message_detail", None) or ""
     if name in _CONSTRAINTS:
         known = _CONSTRAINTS[name]
         return known(code=f"constraint.{name}")
     if state == "55P03":
         return Busy("busy")
     if state == "23505":
-        return AlreadyExists("exists", **_duplicate_key(getattr(diag, "message_detail", None) or ""))
+        return AlreadyExists("exists", **_duplicate_key(detail))
+    if state == "23503" and " is not present in " in detail:
+        unknown = _duplicate_key(detail)
+        return InvalidInput([FieldError(unknown.get("field", ""), "input.unknown", unknown.get("value"))])
     if state == "23P01":
         return Conflict("constraint.overlap", constraint=name)
     if state in {"22003", "22P02", "22007", "22008", "22021", "22P05"}:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,14 +13,35 @@ from sdm.kernel.errors import FieldError, InvalidInput
 from sdm.kernel.money import AMOUNT_MAX, CENT
 from sdm.kernel.units import QTY_MAX, QTY_STEP
 
+INTEGERS = (-(2**63), 2**63 - 1)
+DATES = (date(1900, 1, 1), date(2999, 12, 31))
+
+
+def _within(low: Any, high: Any) -> Callable[[Any], None]:
+    """A validator: the value lies between two others, which the refusal names."""
+
+    def check(value: Any) -> None:
+        if value is not None and not low <= value <= high:
+            raise ValidationError({"code": "input.range", "value": str(value)[:80], "low": str(low), "high": str(high)})
+
+    return check
+
 
 class BaseSchema(Schema):
-    """Base of all request shapes."""
+    """Base of all request shapes. Whole numbers fit the database, dates leave room to count from them."""
 
     class Meta:
         """Unknown fields are errors."""
 
         unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Add the bounds every whole number and every date has."""
+        field = field_obj.inner if isinstance(field_obj, fields.List) else field_obj
+        if isinstance(field, fields.Integer):
+            field.validators = [_within(*INTEGERS), *field.validators]
+        elif type(field) is fields.Date:
+            field.validators = [_within(*DATES), *field.validators]
 
 
 class _Exact(fields.Decimal):
