@@ -224,7 +224,9 @@ class Player:
             return False
         parts = None
         if self.dice.random() < 0.4:
-            found = db.session.execute(text("SELECT id, qty FROM shipment_line WHERE shipment_id = :s"), {"s": row.id}).all()
+            found = db.session.execute(
+                text("SELECT id, qty FROM shipment_line WHERE shipment_id = :s"), {"s": row.id}
+            ).all()
             parts = {line.id: self._parts(line.qty) for line in found}
             db.session.commit()
         orders.sign(row.id, parts, signed_by="李老板", reopen=self.dice.random() < 0.5)
@@ -309,7 +311,9 @@ class Player:
     def pay(self) -> Any:
         """A dealer pays, at times for one prepaid order."""
         dealer_id, order_id = self.dice.choice(self.company.dealers), None
-        row = self.one("SELECT id, dealer_id FROM sales_order WHERE settlement_mode = 'prepaid' AND state = 'confirmed'")
+        row = self.one(
+            "SELECT id, dealer_id FROM sales_order WHERE settlement_mode = 'prepaid' AND state = 'confirmed'"
+        )
         if row is not None and self.dice.random() < 0.5:
             dealer_id, order_id = row.dealer_id, row.id
         amount = D(self.dice.randint(100, 150_000)) / 100
@@ -334,7 +338,9 @@ class Player:
         )
         if row is None:
             return False
-        receivables.allocate([(row.debit, row.credit, (row.most * self.dice.randint(1, 100) / 100).quantize(D("0.01")))])
+        receivables.allocate(
+            [(row.debit, row.credit, (row.most * self.dice.randint(1, 100) / 100).quantize(D("0.01")))]
+        )
 
     def undo(self) -> Any:
         """An allocation was wrong."""

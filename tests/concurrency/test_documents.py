@@ -53,7 +53,9 @@ def app(committing_db: Flask) -> Any:
         yield committing_db
 
 
-def test_random_documents_of_sixteen_clients_neither_deadlock_nor_drift(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_documents_of_sixteen_clients_neither_deadlock_nor_drift(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company = steps.company(stock="120", limit="20000")
     retried: list[str] = []
     monkeypatch.setattr(command, "retries", [retried.append])
@@ -68,7 +70,6 @@ def test_random_documents_of_sixteen_clients_neither_deadlock_nor_drift(app: Fla
     assert retried == [], "the lock order is broken somewhere: the database had to choose a victim"
     assert proof.faults() == []
     assert done["submit"] > CLIENTS and done["send_out"] and done["bill"] and done["take_back"], (done, refused)
-
 
 
 def small_orders(company: steps.Company, dealer_of: Callable[[int], int], lines: int = 2) -> Callable[[int], list[str]]:

@@ -50,7 +50,7 @@ class Stack:
         """Start and wait until it answers."""
         arguments = [sys.executable, "-m", "sdm.app.cli", "serve", *([] if scheduler else ["--no-scheduler"])]
         with (self.home / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(arguments, env=self.environ, stdout=log, stderr=log)  # noqa: S603
+            self.process = subprocess.Popen(arguments, env=self.environ, stdout=log, stderr=log)
         self.await_answer()
 
     def await_answer(self) -> None:
@@ -77,23 +77,19 @@ class Stack:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run an `sdm` command on the same data."""
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [sys.executable, "-m", "sdm.app.cli", *arguments], env=self.environ, capture_output=True, text=True
         )
 
     def python(self, code: str) -> str:
         """Run Python in a process of its own on the same data; returns what it prints."""
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-c", code], env=self.environ, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-c", code], env=self.environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
     def module(self, *arguments: str) -> Any:
         """Run a module of the tests in a process of its own; what its last line says as JSON."""
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", *arguments], env=self.environ, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-m", *arguments], env=self.environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout.splitlines()[-1])
 

@@ -29,8 +29,8 @@ from sdm.kernel.db import db
 from sdm.kernel.errors import IllegalTransition, SdmError
 from sdm.kernel.settings import Settings
 from tests import proof, steps
-from tests.faults.proxy import Proxy
 from tests.factories.orders import clerk
+from tests.faults.proxy import Proxy
 
 MESSAGES_MAX = 120
 D = Decimal
@@ -84,7 +84,7 @@ def cut_everywhere(line: Line, prepare: Callable[[], Any], flow: Callable[[Any],
 
 def uuids_once(table: str, sent: list[UUID]) -> None:
     """Every UUID that was sent is there once, and no other."""
-    found = db.session.execute(text(f"SELECT uuid FROM {table} ORDER BY id")).scalars().all()  # noqa: S608
+    found = db.session.execute(text(f"SELECT uuid FROM {table} ORDER BY id")).scalars().all()
     db.session.commit()
     assert sorted(found) == sorted(sent)
 
