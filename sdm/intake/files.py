@@ -71,7 +71,7 @@ def unpack(data: bytes) -> bytes:
 
 def _grid(lines: Iterable[tuple[int, list[str]]], digest: str) -> Grid:
     header: tuple[str, ...] | None = None
-    rows = []
+    rows: list[tuple[int, tuple[str, ...]]] = []
     for number, cells in lines:
         while cells and not cells[-1]:
             cells.pop()

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -123,9 +123,8 @@ def date_pattern(name: str) -> str:
 
 def parse_dates(texts: Sequence[str], date_format: str) -> dict[str, date | None]:
     """Each distinct text as a date; None where it is none."""
-    from datetime import datetime
-
-    pattern, found = FORMATS[date_format], {}
+    pattern = FORMATS[date_format]
+    found: dict[str, date | None] = {}
     for text in texts:
         try:
             found[text] = datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a day, not a moment

@@ -89,7 +89,9 @@ def _model(random: Random, family: Family, number: int, size: int, serial: int) 
     code = f"{family.model.format(size)}{'ABCDEFGHJK'[number // len(family.sizes) % 10]}{number % 9 + 1}"
     supply = (price / Decimal("1.13") * Decimal(random.randint(66, 76)) / 100).quantize(Decimal("0.01"))
     name = f"{brand}{family.name} {code}"
-    return Model(code, name, f"{family.english[:-1]} {code}", family, brand, f"{size}{family.unit}", price, supply, ean(serial))
+    return Model(
+        code, name, f"{family.english[:-1]} {code}", family, brand, f"{size}{family.unit}", price, supply, ean(serial)
+    )
 
 
 def ean(serial: int) -> str:

@@ -100,13 +100,15 @@ def _stage() -> Stage:
     head = {login: user for login, user, at in users if at == org.head_office().id}
     today = clock.today()
     products = list(db.session.execute(statements.PRODUCTS, {"today": today}))
-    return Stage(Random(20_260_404), today, products, branches, head)
+    return Stage(Random(20_260_404), today, products, branches, head)  # noqa: S311 - the same on every load
 
 
 @contextmanager
 def acting(unit_id: int, user_id: int, name: str) -> Iterator[Actor]:
     """Act as a person of a unit: documents carry him, maker and checker differ."""
-    actor = replace(current(), user_id=user_id, name=name, unit_id=unit_id, via="web", scope=Scope(org.subtree_ids(unit_id)))
+    actor = replace(
+        current(), user_id=user_id, name=name, unit_id=unit_id, via="web", scope=Scope(org.subtree_ids(unit_id))
+    )
     with use_actor(actor):
         yield actor
 
@@ -131,7 +133,9 @@ def _receive_goods(stage: Stage, branch: Branch) -> None:
         for part, days in ((chosen[:45], 50), (chosen[45:], 20)):
             lines = tuple(
                 goods_receipts.ReceivedLine(
-                    product.id, Decimal(3 if product in chosen[40:45] else random.choice((60, 80, 120))), (product.supply * Decimal("0.99")).quantize(Decimal("0.01"))
+                    product.id,
+                    Decimal(3 if product in chosen[40:45] else random.choice((60, 80, 120))),
+                    (product.supply * Decimal("0.99")).quantize(Decimal("0.01")),
                 )
                 for product in part
             )
@@ -187,7 +191,9 @@ def _lines(stage: Stage, branch: Branch, count: int = 0, qty: tuple[int, ...] = 
     return tuple(orders.OrderLineInput(Decimal(random.choice(qty)), product_id=product.id) for product in chosen)
 
 
-def _order(stage: Stage, branch: Branch, days: int, *, dealer: Any = None, lines: Any = None, requested: int = 3) -> DocumentRef:
+def _order(
+    stage: Stage, branch: Branch, days: int, *, dealer: Any = None, lines: Any = None, requested: int = 3
+) -> DocumentRef:
     """An order of some days ago."""
     dealer = dealer or _dealer(stage, branch)
     with _as(branch, "clerk"):
@@ -204,13 +210,19 @@ def _ship(stage: Stage, branch: Branch, order: DocumentRef, days: int, sent: boo
         return None
     with _as(branch, "store"):
         uuid = stage.uuid(f"shipment-{stage.number}")
-        shipment = orders.pick(order.id, planned_on=stage.ago(days), expected_on=stage.ago(days) + timedelta(days=3), uuid=uuid)
+        shipment = orders.pick(
+            order.id, planned_on=stage.ago(days), expected_on=stage.ago(days) + timedelta(days=3), uuid=uuid
+        )
         if sent and shipment.state == "picked":
-            shipment = orders.send_out(shipment.id, stage.ago(days), carrier="云岭物流", waybill=f"YD{stage.number:08d}")
+            shipment = orders.send_out(
+                shipment.id, stage.ago(days), carrier="云岭物流", waybill=f"YD{stage.number:08d}"
+            )
     return shipment
 
 
-def _sign(stage: Stage, branch: Branch, shipment: DocumentRef | None, days: int, signed: Any = None) -> DocumentRef | None:
+def _sign(
+    stage: Stage, branch: Branch, shipment: DocumentRef | None, days: int, signed: Any = None
+) -> DocumentRef | None:
     if shipment is None or shipment.state != "shipped":
         return shipment
     with _as(branch, "store"):
@@ -336,7 +348,9 @@ def _short_signed(stage: Stage, branch: Branch) -> None:
     if shipment is None:
         return
     lines = db.session.execute(
-        select(ShipmentLine.id, ShipmentLine.qty).where(ShipmentLine.shipment_id == shipment.id).order_by(ShipmentLine.id)
+        select(ShipmentLine.id, ShipmentLine.qty)
+        .where(ShipmentLine.shipment_id == shipment.id)
+        .order_by(ShipmentLine.id)
     ).all()
     signed = {row.id: orders.SignedLine(row.qty) for row in lines}
     signed[lines[0].id] = orders.SignedLine(lines[0].qty - 2, Decimal(1), Decimal(1))
@@ -418,7 +432,9 @@ def _short_closed(stage: Stage, branch: Branch) -> None:
     order = _order(stage, branch, 15, lines=_lines(stage, branch, 2, (4,)))
     if order.state != "confirmed":
         return
-    first = db.session.execute(select(SalesOrderLine.id).where(SalesOrderLine.order_id == order.id).limit(1)).scalar_one()
+    first = db.session.execute(
+        select(SalesOrderLine.id).where(SalesOrderLine.order_id == order.id).limit(1)
+    ).scalar_one()
     with _as(branch, "store"):
         shipment = orders.pick(order.id, {first: Decimal(2)}, uuid=stage.uuid(f"shipment-{stage.number}"))
         shipment = orders.send_out(shipment.id, stage.ago(13))
@@ -450,7 +466,12 @@ def _adjusted(stage: Stage, branch: Branch) -> None:
     dealer = _dealer(stage, branch)
     with _as(branch, "cashier"):
         wanted = adjustments.AdjustmentInput(
-            dealer.id, Decimal("-380.00"), "allowance", "运输破损折让", stage.ago(4), uuid=stage.uuid(f"adjust-{stage.number}")
+            dealer.id,
+            Decimal("-380.00"),
+            "allowance",
+            "运输破损折让",
+            stage.ago(4),
+            uuid=stage.uuid(f"adjust-{stage.number}"),
         )
         asked = adjustments.request_adjustment(wanted)
     if stage.number % 2:

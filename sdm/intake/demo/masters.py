@@ -33,7 +33,11 @@ PASSWORD = "yunling-demo-2026"  # noqa: S105 - the demo's only, shown on its sig
 HOME_BRANCH = "GD"
 DEALERS = 600
 PRICES_FROM_DAYS = 430
-GRADES = (("A", "A 级（核心）", "Grade A (key)", 1), ("B", "B 级（重点）", "Grade B", 2), ("C", "C 级（一般）", "Grade C", 3))
+GRADES = (
+    ("A", "A 级（核心）", "Grade A (key)", 1),
+    ("B", "B 级（重点）", "Grade B", 2),
+    ("C", "C 级（一般）", "Grade C", 3),
+)
 # login, role, words on the sign-in page, at the branch shown or at head office
 SIGN_INS = (
     ("clerk", "clerk", "业务员", True), ("store", "storekeeper", "仓管员", True),
@@ -61,14 +65,14 @@ class World:
 
 def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
     """Insert rows in one statement; their ids in the given order."""
-    made = db.session.execute(insert(model.__table__).returning(model.id, sort_by_parameter_order=True), list(rows))
+    made = db.session.execute(insert(model).returning(model.id, sort_by_parameter_order=True), list(rows))
     return list(made.scalars())
 
 
 @command(None)
 def make() -> None:
     """All master data in one transaction."""
-    world = World(Random(20_260_101))
+    world = World(Random(20_260_101))  # noqa: S311 - the same on every load
     _units(world)
     _people(world)
     _users(world)
@@ -171,7 +175,7 @@ def _warehouses(world: World) -> None:
     ids = dict(zip([row["code"] for row in rows], _insert(Warehouse, rows), strict=True))
     home = [ids[f"W-{HOME_BRANCH}"]]
     keeper_user = db.session.execute(select(User.id).where(User.login == "store")).scalar_one()
-    db.session.execute(insert(UserWarehouse.__table__), [{"user_id": keeper_user, "warehouse_id": w} for w in home])
+    db.session.execute(insert(UserWarehouse), [{"user_id": keeper_user, "warehouse_id": w} for w in home])
 
 
 def _warehouse(
@@ -200,8 +204,10 @@ def _products(world: World) -> None:
     world.categories |= dict(zip([family.code for family in goods.FAMILIES], leaves, strict=True))
     db.session.execute(catalogue_statements.REBUILD_PATHS)
     models = list(goods.models(world.random))
-    ids = _insert(Product, [*(_product(world, model) for model in models), *(_service(world, s) for s in goods.SERVICES)])
-    db.session.execute(insert(Barcode.__table__), [
+    ids = _insert(
+        Product, [*(_product(world, model) for model in models), *(_service(world, s) for s in goods.SERVICES)]
+    )
+    db.session.execute(insert(Barcode), [
         {"code": model.barcode, "product_id": product} for model, product in zip(models, ids, strict=False)
     ])  # fmt: skip
     packs = [
@@ -209,7 +215,7 @@ def _products(world: World) -> None:
         for model, product in zip(models, ids, strict=False)
         if model.family.pack
     ]
-    db.session.execute(insert(ProductPack.__table__), packs)
+    db.session.execute(insert(ProductPack), packs)
     catalogue.refresh_search(ids)
     _prices(world, models, ids)
 
@@ -232,7 +238,7 @@ def _service(world: World, service: tuple[str, str, str, str]) -> dict[str, Any]
 
 def _prices(world: World, models: list[goods.Model], ids: list[int]) -> None:
     """Lists for everyone, two grades and a far region; supply prices of a fifth fell half a year ago."""
-    db.session.execute(insert(DealerGrade.__table__), [
+    db.session.execute(insert(DealerGrade), [
         {"code": code, "name": name, "name_en": english, "rank": rank} for code, name, english, rank in GRADES
     ])  # fmt: skip
     today = clock.today()
@@ -254,8 +260,8 @@ def _prices(world: World, models: list[goods.Model], ids: list[int]) -> None:
         supply += _supply(world, product, model.supply, start, change)
     for service, product in zip(goods.SERVICES, ids[len(models) :], strict=True):
         rows.append(_price(lists[0], product, Decimal(service[3]), start))
-    db.session.execute(insert(ListPrice.__table__), rows)
-    db.session.execute(insert(SupplyPrice.__table__), supply)
+    db.session.execute(insert(ListPrice), rows)
+    db.session.execute(insert(SupplyPrice), supply)
 
 
 def _price(listed: int, product: int, price: Decimal, start: date, qty_from: int = 0) -> dict[str, Any]:
@@ -287,10 +293,10 @@ def _dealers(world: World) -> None:
         for number in range(max(3, round(DEALERS * place.weight / whole))):
             rows.append(_dealer(world, place, number, taken))
     ids = _insert(Dealer, rows)
-    db.session.execute(insert(DealerParent.__table__), [
+    db.session.execute(insert(DealerParent), [
         {"dealer_id": dealer, "parent_dealer_id": None, "valid_from": dealers_rules.FIRST_DAY} for dealer in ids
     ])  # fmt: skip
-    db.session.execute(insert(DealerContact.__table__), [
+    db.session.execute(insert(DealerContact), [
         {"dealer_id": dealer, "name": names.person(world.random), "job_title": "经理", "phone": row["phone"], "ship_to": True,
          "address": row["address"]} for dealer, row in zip(ids, rows, strict=True)
     ])  # fmt: skip
@@ -310,7 +316,7 @@ def _dealer(world: World, place: names.Place, number: int, taken: set[str]) -> d
         "channel": random.choice(("retail", "wholesale", "online")), "settlement_mode": "prepaid" if prepaid else "term",
         "term_days": 0 if prepaid else random.choice((30, 30, 45, 60)), "status": "active",
         "tax_no": f"91{random.randrange(10**15):015d}X", "invoice_name": name, "province": place.province, "city": city,
-        "address": f"{place.province}{city}{random.choice(('人民', '解放', '中山', '建设', '和平', '新华'))}路 {random.randrange(1, 400)} 号",
+        "address": f"{place.province}{city}{random.choice(names.STREETS)}路 {random.randrange(1, 400)} 号",
         "phone": f"199{random.randrange(10**8):08d}", "bank_name": f"{names.town(city)}城关支行",
         "bank_account": f"{random.randrange(10**16):016d}",
         "manager_id": world.people.get((unit, "clerk")),
@@ -320,13 +326,13 @@ def _dealer(world: World, place: names.Place, number: int, taken: set[str]) -> d
 def _rules() -> None:
     """Who may give how much discount, and which amounts stop at whom, where nothing is set yet."""
     if not db.session.execute(select(DiscountAuthority.role_code).limit(1)).first():
-        db.session.execute(insert(DiscountAuthority.__table__), [
+        db.session.execute(insert(DiscountAuthority), [
             {"role_code": "clerk", "discount_rate": Decimal("0.03")},
             {"role_code": "branch_manager", "discount_rate": Decimal("0.08")},
             {"role_code": "executive", "discount_rate": Decimal("0.20")},
         ])  # fmt: skip
     if not db.session.execute(select(ApprovalRoute.id).limit(1)).first():
-        db.session.execute(insert(ApprovalRoute.__table__), [
+        db.session.execute(insert(ApprovalRoute), [
             {"kind": "sales_order", "amount_from": Decimal(80_000), "permission": "order:release_amount",
              "unit_level": "branch"},
             {"kind": "sales_order", "amount_from": Decimal(500_000), "permission": "order:release_amount",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 COMPANY = "云岭电器股份有限公司"
 COMPANY_EN = "Yunling Appliances"
@@ -33,7 +34,8 @@ class Region:
     places: tuple[Place, ...]
 
 
-def _place(code: str, province: str, short: str, english: str, cities: str, weight: int, offices: str = "") -> Place:
+def _place(code: str, province: str, short: str, english: str, cities: str, *size: Any) -> Place:
+    weight, offices = (*size, "")[:2]
     return Place(code, province, short, english, tuple(cities.split()), weight, tuple(offices.split()))
 
 
@@ -88,6 +90,7 @@ REGIONS = (
 _FIRST = "金 瑞 恒 鑫 宏 盛 佳 旺 德 隆 泰 永 华 兴 富 广 百 万 天 和".split()
 _SECOND = "禾 丰 源 达 美 泰 利 诚 信 昌 辉 茂 福 祥 安 邦 润 通 睿 业".split()
 _SHAPES = ("电器商行", "家电有限公司", "电器有限公司", "家电商场", "商贸有限公司", "电器经营部", "家电连锁有限公司")
+STREETS = ("人民", "解放", "中山", "建设", "和平", "新华")
 _SURNAMES = "王 李 张 刘 陈 杨 赵 黄 周 吴 徐 孙 胡 朱 高 林 何 郭 马 罗 梁 宋 郑 谢 韩 唐 冯 于 董 萧".split()
 _GIVEN = "伟 芳 娜 敏 静 丽 强 磊 军 洋 勇 艳 杰 娟 涛 明 超 秀兰 霞 平 刚 桂英 建国 志强 海燕 晓东 雪梅 文博 子涵 雨桐".split()
 

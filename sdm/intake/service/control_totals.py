@@ -89,7 +89,7 @@ def enter(totals: list[TotalInput]) -> int:
         for total in totals
     ]  # fmt: skip
     if rows:
-        statement = insert(ControlTotal.__table__).values(rows)
+        statement = insert(ControlTotal).values(rows)
         key = ["measure", "month", "of_unit_id", "dealer_id"]
         changed = {name: statement.excluded[name] for name in ("entered", "source", "entered_by", "entered_at")}
         db.session.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))

@@ -107,7 +107,7 @@ def _keep(
     db.session.flush()
     batch_of = {row.number: n for n, batch in enumerate(rules.batches_of(sheet, rows)) for row in batch}
     db.session.execute(
-        insert(ImportRow.__table__),
+        insert(ImportRow),
         [
             {
                 "run_id": run.id,
@@ -154,7 +154,9 @@ def _apply_batch(sheet: ImportSheet, run: ImportRun) -> None:
     raw = db.session.execute(
         select(ImportRow.number, ImportRow.cells).where(waiting, ImportRow.batch == batch).order_by(ImportRow.number)
     ).all()
-    rows, _ = rules.typed_rows(sheet, _layout(sheet, run.header), [tuple(row) for row in raw], choice_words(sheet))
+    rows, _ = rules.typed_rows(
+        sheet, _layout(sheet, run.header), [(row.number, row.cells) for row in raw], choice_words(sheet)
+    )
     done = sheet.apply(rows)
     db.session.execute(update(ImportRow).where(waiting, ImportRow.batch == batch).values(applied=True))
     run.applied += len(rows)
@@ -216,7 +218,10 @@ def export_rows(sheet: ImportSheet) -> Iterable[list[Any]]:
     """Rows of an export, in the order of the template; choices as words."""
     words = {c.key: dict(c.choice_pairs()) for c in sheet.columns if c.kind == "choice"}
     for row in sheet.export():
-        yield [words.get(c.key, {}).get(row.get(c.key), row.get(c.key)) for c in sheet.columns]
+        yield [
+            words[c.key].get(str(row.get(c.key)), row.get(c.key)) if c.key in words else row.get(c.key)
+            for c in sheet.columns
+        ]
 
 
 def rows_with_errors(run: ImportRun) -> Iterable[list[str]]:

@@ -125,10 +125,10 @@ def _create_dealers(mapping: Mapping_, told: Told, codes: Sequence[str], head_of
         pg_insert(DealerGrade).values(code=grade, name=f"{grade} 级", name_en=f"Grade {grade}").on_conflict_do_nothing()
     )
     rows = [_dealer(mapping, code, told.dealers[code], units, head_office) for code in codes]
-    made = db.session.execute(insert(Dealer.__table__).returning(Dealer.id, sort_by_parameter_order=True), rows)
+    made = db.session.execute(insert(Dealer).returning(Dealer.id, sort_by_parameter_order=True), rows)
     ids = list(made.scalars())
     parents = [{"dealer_id": i, "parent_dealer_id": None, "valid_from": dealers_rules.FIRST_DAY} for i in ids]
-    db.session.execute(insert(DealerParent.__table__), parents)
+    db.session.execute(insert(DealerParent), parents)
     db.session.execute(statements.OPEN_ACCOUNTS, {"ids": ids})
     dealers_service.refresh_search(ids)
     audit.write("take_on_run", None, "dealers_created", head_office, {"count": len(ids)})
@@ -164,7 +164,7 @@ def _create_products(mapping: Mapping_, told: Told, codes: Sequence[str]) -> Non
     categories = _categories(mapping, [told.products[code].get("category", "") for code in codes])
     services = re.compile(mapping.sales.non_stock) if mapping.sales.non_stock else None
     rows = [_product(mapping, code, told.products[code], categories, services) for code in codes]
-    made = db.session.execute(insert(Product.__table__).returning(Product.id, sort_by_parameter_order=True), rows)
+    made = db.session.execute(insert(Product).returning(Product.id, sort_by_parameter_order=True), rows)
     ids = dict(zip(codes, made.scalars(), strict=True))
     _create_packs(told, ids)
     _create_barcodes(told, ids)
@@ -181,7 +181,7 @@ def _categories(mapping: Mapping_, names: Sequence[str]) -> dict[str, int]:
     wanted.setdefault(default.name, default.code)
     new = {name: code for name, code in wanted.items() if name not in known}
     if new:
-        statement = insert(ProductCategory.__table__).returning(ProductCategory.id, sort_by_parameter_order=True)
+        statement = insert(ProductCategory).returning(ProductCategory.id, sort_by_parameter_order=True)
         made = db.session.execute(statement, [{"code": code, "name": name} for name, code in new.items()])
         known |= dict(zip(new, made.scalars(), strict=True))
         db.session.execute(catalogue_statements.REBUILD_PATHS)
@@ -224,7 +224,7 @@ def _create_packs(told: Told, ids: Mapping[str, int]) -> None:
         if factor is not None:
             rows.append({"product_id": product_id, "name": PACK, "factor": factor})
     if rows:
-        db.session.execute(insert(ProductPack.__table__), rows)
+        db.session.execute(insert(ProductPack), rows)
 
 
 def _factor(shown: str | None) -> Decimal | None:
@@ -244,7 +244,7 @@ def _create_barcodes(told: Told, ids: Mapping[str, int]) -> None:
             owners.setdefault(barcode, product_id)
     if owners:
         rows = [{"code": barcode, "product_id": product_id} for barcode, product_id in owners.items()]
-        db.session.execute(pg_insert(Barcode.__table__).values(rows).on_conflict_do_nothing())
+        db.session.execute(pg_insert(Barcode).values(rows).on_conflict_do_nothing())
 
 
 def _create_supply_prices(told: Told, ids: Mapping[str, int]) -> None:
@@ -254,4 +254,4 @@ def _create_supply_prices(told: Told, ids: Mapping[str, int]) -> None:
         if price is not None:
             rows.append({"product_id": product_id, "price": price, "valid": Range(FIRST_DAY, None, bounds="[)")})
     if rows:
-        db.session.execute(insert(SupplyPrice.__table__), rows)
+        db.session.execute(insert(SupplyPrice), rows)

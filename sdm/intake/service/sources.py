@@ -44,7 +44,10 @@ def digest_of(sources: list[Source], mapping_body: str) -> str:
     found = []
     for source in sources:
         with source.open() as stream:
-            found.append(hashlib.file_digest(stream, "sha256").hexdigest())
+            digest = hashlib.sha256()
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+            found.append(digest.hexdigest())
     whole = "\n".join([*sorted(found), mapping_body])
     return hashlib.sha256(whole.encode()).hexdigest()
 

@@ -32,7 +32,7 @@ def receive(mapping_body: str, given: list[tuple[str, bytes]]) -> int:
             {"run_id": run_id, "position": position, "name": name[:200], "content": data}
             for position, (name, data) in enumerate(given)
         ]
-        db.session.execute(insert(TakeOnFile.__table__), rows)
+        db.session.execute(insert(TakeOnFile), rows)
     return run_id
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import TextClause, text
 
 DEALERS = text(
     """
-SELECT d.id, d.unit_id, d.grade_code, d.settlement_mode, d.term_days, right(d.code, 3)::int AS place, r.code AS region, b.code AS branch
+SELECT d.id, d.unit_id, d.grade_code, d.settlement_mode, d.term_days, right(d.code, 3)::int AS place, r.code AS region,
+  b.code AS branch
 FROM dealer d JOIN unit u ON u.id = d.unit_id
 JOIN unit b ON b.kind = 'branch' AND u.path @> to_jsonb(b.id)
 JOIN unit r ON r.kind = 'region' AND u.path @> to_jsonb(r.id)
@@ -40,7 +41,8 @@ def copy_rows(rows: str) -> str:
 
 OWED = text(
     """
-SELECT i.id, i.payer_id, i.dealer_id, i.unit_id, i.dated_on, i.due_on, i.open_amount, d.settlement_mode, right(d.code, 3)::int AS place
+SELECT i.id, i.payer_id, i.dealer_id, i.unit_id, i.dated_on, i.due_on, i.open_amount, d.settlement_mode,
+  right(d.code, 3)::int AS place
 FROM open_item i JOIN dealer d ON d.id = i.dealer_id
 WHERE i.open_amount > 0 AND i.kind = 'invoice' ORDER BY i.payer_id, i.due_on, i.id
 """
@@ -56,7 +58,8 @@ RECEIVED = text(
     """
 CREATE TEMP TABLE d_receipt ON COMMIT DROP AS
 SELECT g.*, nextval('receipt_id_seq') AS id, nextval('open_item_id_seq') AS item_id, nextval('entry_id_seq') AS entry_id,
-  row_number() OVER (PARTITION BY g.legal_entity_id, extract(year FROM g.received_on) ORDER BY g.received_on, g.receipt_no) AS place
+  row_number() OVER (PARTITION BY g.legal_entity_id, extract(year FROM g.received_on)
+    ORDER BY g.received_on, g.receipt_no) AS place
 FROM (
   SELECT p.receipt_no, p.received_on, i.unit_id, i.payer_id, i.legal_entity_id, i.currency, sum(p.amount) AS amount
   FROM d_plan p JOIN open_item i ON i.id = p.item_id
@@ -113,7 +116,8 @@ FROM d_plan p JOIN d_receipt r USING (receipt_no) ORDER BY r.id, p.item_id
 ENTRIES = text(
     """
 INSERT INTO entry (id, unit_id, posted_on, period, document_kind, document_id, event, line_count)
-SELECT entry_id, unit_id, received_on, to_char(received_on, 'YYYY-MM'), 'receipt', id, 'recorded', 2 FROM d_receipt ORDER BY entry_id
+SELECT entry_id, unit_id, received_on, to_char(received_on, 'YYYY-MM'), 'receipt', id, 'recorded', 2
+FROM d_receipt ORDER BY entry_id
 """
 )
 ENTRY_LINES = text(
@@ -122,7 +126,8 @@ INSERT INTO entry_line (entry_id, line_no, unit_id, legal_entity_id, currency, a
   belongs_period)
 SELECT r.entry_id, l.line_no, r.unit_id, r.legal_entity_id, r.currency, l.account, r.payer_id, l.sign * r.amount, r.received_on,
   to_char(r.received_on, 'YYYY-MM')
-FROM d_receipt r CROSS JOIN LATERAL (VALUES (1, cast(:collection AS text), 1), (2, cast(:receivable AS text), -1)) l(line_no, account, sign)
+FROM d_receipt r
+CROSS JOIN LATERAL (VALUES (1, cast(:collection AS text), 1), (2, cast(:receivable AS text), -1)) l(line_no, account, sign)
 """
 )
 SERIES = text(

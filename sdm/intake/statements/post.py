@@ -122,7 +122,8 @@ INVOICES = text(
 INSERT INTO invoice (id, uuid, unit_id, state, source, taken_on, created_by_id, invoice_kind, external_number, dealer_id,
   payer_id, legal_entity_id, owner_unit_id, currency, invoiced_on, due_on, term_days, gross, net, vat, cost, tax_treatment,
   reason, return_id, issued_at, note, version)
-SELECT invoice_id, uuid, unit_id, 'issued', 'take-on', true, cast(:actor AS bigint), CASE kind WHEN 's' THEN 'blue' ELSE 'red' END,
+SELECT invoice_id, uuid, unit_id, 'issued', 'take-on', true, cast(:actor AS bigint),
+  CASE kind WHEN 's' THEN 'blue' ELSE 'red' END,
   invoice, dealer_id, payer_id, legal_entity_id, unit_id, currency, dated_on, dated_on + term_days, term_days, sign * gross,
   sign * net, sign * (gross - net), sign * cost, CASE kind WHEN 's' THEN '' ELSE 'red_letter' END, '',
   CASE kind WHEN 'r' THEN goods_id END, now(), '', 1
@@ -196,8 +197,8 @@ OPEN_ITEMS = text(
 INSERT INTO open_item (unit_id, dealer_id, payer_id, legal_entity_id, kind, document_kind, document_id, number, dated_on,
   due_on, amount, open_amount, currency)
 SELECT unit_id, dealer_id, payer_id, legal_entity_id, CASE kind WHEN 's' THEN 'invoice' ELSE 'credit' END, 'invoice',
-  invoice_id, 'IV' || lpad(invoice_id::text, greatest(8, length(invoice_id::text)), '0'), dated_on, CASE kind WHEN 's' THEN dated_on + term_days ELSE dated_on END, sign * gross, sign * gross,
-  currency
+  invoice_id, 'IV' || lpad(invoice_id::text, greatest(8, length(invoice_id::text)), '0'), dated_on,
+  CASE kind WHEN 's' THEN dated_on + term_days ELSE dated_on END, sign * gross, sign * gross, currency
 FROM b_doc WHERE gross > 0
 """
 )

@@ -47,7 +47,9 @@ def count(model: Any) -> int:
 @pytest.mark.timeout(600)
 def test_the_demo_company_is_in_every_state_and_its_books_agree(small: Flask) -> None:
     demo.load(lambda *_: None)
-    broken = [f"{check.code}: {o.error or o.offenders}" for check in checks.registered() if not (o := checks.run(check)).ok]
+    broken = [
+        f"{check.code}: {o.error or o.offenders}" for check in checks.registered() if not (o := checks.run(check)).ok
+    ]
     assert broken == []
     assert {"confirmed", "held", "shipped", "invoiced", "cancelled", "short_closed"} <= states(SalesOrder)
     assert states(Shipment) >= {"picked", "shipped", "signed"}
@@ -59,7 +61,11 @@ def test_the_demo_company_is_in_every_state_and_its_books_agree(small: Flask) ->
     kinds = set(db.session.execute(select(OrderHold.kind).where(OrderHold.state == "open")).scalars())
     assert {"credit", "price", "shortage", "overdue", "dealer"} <= kinds
     assert count(Receipt) > 100
-    overdue = select(func.count()).select_from(OpenItem).where(OpenItem.open_amount > 0, OpenItem.due_on < func.current_date())
+    overdue = (
+        select(func.count())
+        .select_from(OpenItem)
+        .where(OpenItem.open_amount > 0, OpenItem.due_on < func.current_date())
+    )
     assert db.session.scalar(overdue)
     before = [count(model) for model in (SalesOrder, Invoice, Receipt, Dealer, User)]
     demo.load(lambda *_: None)
