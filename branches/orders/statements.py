@@ -29,7 +29,8 @@ WHERE d.id = :dealer_id
 """
 )
 
-# The order with all its lines in one statement; no row when the UUID is taken. Answers one row per line, by number.
+# The order with all its lines in one statement (lines as one JSON array: cheaper to send than thirteen arrays); no row
+# when the UUID is taken. Answers one row per line, by number.
 INSERT_ORDER = text(
     """
 WITH made AS (
@@ -44,11 +45,9 @@ WITH made AS (
 ), lines AS (
   INSERT INTO sales_order_line (order_id, line_no, product_id, entered_qty, entered_unit, qty, list_price, price,
     floor_price, supply_price, tax_rate, amount, explanation, price_reason)
-  SELECT made.id, l.*
-  FROM made, unnest(CAST(:line_nos AS int[]), CAST(:products AS bigint[]), CAST(:entered_qtys AS numeric[]),
-    CAST(:entered_units AS text[]), CAST(:qtys AS numeric[]), CAST(:list_prices AS numeric[]), CAST(:prices AS numeric[]),
-    CAST(:floors AS numeric[]), CAST(:supplies AS numeric[]), CAST(:rates AS numeric[]), CAST(:amounts AS numeric[]),
-    CAST(:explanations AS jsonb[]), CAST(:reasons AS text[])) AS l
+  SELECT made.id, l.* FROM made, jsonb_to_recordset(CAST(:lines AS jsonb)) AS l(line_no int, product_id bigint,
+    entered_qty numeric, entered_unit text, qty numeric, list_price numeric, price numeric, floor_price numeric,
+    supply_price numeric, tax_rate numeric, amount numeric, explanation jsonb, price_reason text)
   RETURNING id, line_no
 )
 SELECT made.id AS order_id, made.number, lines.id AS line_id, lines.line_no FROM made, lines ORDER BY lines.line_no

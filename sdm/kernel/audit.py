@@ -82,6 +82,15 @@ class AuditMark(Base):
     below_xid: Mapped[int] = mapped_column(Xid8(), FetchedValue())
 
 
+_WRITE = text(
+    """
+INSERT INTO audit_row (actor_id, actor_name, via, address, request_id, action, kind, document_id, unit_id, changes)
+SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(actor_id bigint, actor_name text, via text, address text,
+  request_id text, action text, kind text, document_id bigint, unit_id bigint, changes jsonb)
+"""
+)
+
+
 def set_seal_key(key: bytes) -> None:
     """Key of the chain; set once by the application factory."""
     global _seal_key
@@ -103,13 +112,13 @@ def write(
         "kind": kind,
         "document_id": document_id,
         "unit_id": unit_id,
-        "changes": json.loads(json.dumps(changes or {}, default=str)),
+        "changes": changes or {},
     }
     command.gather("audit", row, _insert)
 
 
 def _insert(rows: list[dict[str, Any]]) -> None:
-    db.session.execute(insert(table_of(AuditRow)), rows)
+    db.session.execute(_WRITE, {"rows": json.dumps(rows, ensure_ascii=False, default=str)})
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

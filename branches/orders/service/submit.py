@@ -103,26 +103,30 @@ def _insert(order: OrderInput, priced: Priced, state: str) -> list[Any]:
         "confirmed_at": clock.now() if confirmed else None,
         "confirmed_by_id": actor.user_id if confirmed else None,
     }
-    return list(db.session.execute(statements.INSERT_ORDER, head | line_arrays(priced.lines)).all())
+    return list(db.session.execute(statements.INSERT_ORDER, head | {"lines": _line_rows(priced.lines)}).all())
 
 
-def line_arrays(lines: list[OrderLine]) -> dict[str, list[Any]]:
-    """The columns of new lines as arrays."""
-    return {
-        "line_nos": [line.line_no for line in lines],
-        "products": [line.priced.product_id for line in lines],
-        "entered_qtys": [line.entered.qty for line in lines],
-        "entered_units": [line.entered_unit for line in lines],
-        "qtys": [line.qty for line in lines],
-        "list_prices": [line.priced.list_price for line in lines],
-        "prices": [line.priced.price for line in lines],
-        "floors": [line.priced.floor_price for line in lines],
-        "supplies": [line.priced.supply_price for line in lines],
-        "rates": [line.priced.tax_rate for line in lines],
-        "amounts": [line.priced.amount for line in lines],
-        "explanations": [json.dumps(line.priced.explanation, ensure_ascii=False) for line in lines],
-        "reasons": [line.entered.price_reason for line in lines],
-    }
+def _line_rows(lines: list[OrderLine]) -> str:
+    """New lines as a JSON array of records; decimals as exact numbers in text."""
+    rows = [
+        {
+            "line_no": line.line_no,
+            "product_id": line.priced.product_id,
+            "entered_qty": line.entered.qty,
+            "entered_unit": line.entered_unit,
+            "qty": line.qty,
+            "list_price": line.priced.list_price,
+            "price": line.priced.price,
+            "floor_price": line.priced.floor_price,
+            "supply_price": line.priced.supply_price,
+            "tax_rate": line.priced.tax_rate,
+            "amount": line.priced.amount,
+            "explanation": line.priced.explanation,
+            "price_reason": line.entered.price_reason,
+        }
+        for line in lines
+    ]
+    return json.dumps(rows, ensure_ascii=False, default=str)
 
 
 def _gate_order(priced: Priced, rows: list[Any]) -> gate.GateOrder:
