@@ -29,6 +29,7 @@ from inventory.shipments.queries import sum_of_lines
 from sdm.auth.models import User, UserSession
 from sdm.auth.queries import in_scope
 from sdm.cases import queries as cases
+from sdm.cases.models import WorkItem
 from sdm.kernel import clock
 from sdm.kernel.actor import current
 from sdm.kernel.db import db
@@ -132,7 +133,7 @@ def _collection(days: Days) -> Select[Any]:
 
 
 def _work_items(days: Days) -> Select[Any]:
-    return select(cases.WorkItem).where(cases.waits_for(current()))
+    return select(WorkItem).where(cases.waits_for(current()))
 
 
 def _sessions(days: Days) -> Select[Any]:
@@ -219,7 +220,7 @@ FIGURES: dict[str, Figure] = {
     for figure in (
         # what waits for me
         Figure("inbox", _l("Inbox"), COUNT, "work_items", lambda d: _rows(), (("cases.inbox", P.CASE_READ, _plain()),),
-               P.CASE_READ, "inbox", also=lambda d: _rows(cases.WorkItem.due_at < func.now()), also_unit=COUNT,
+               P.CASE_READ, "inbox", also=lambda d: _rows(WorkItem.due_at < func.now()), also_unit=COUNT,
                also_label=_l("overdue")),
         Figure("drafts", _l("My drafts"), COUNT, "drafts", lambda d: _rows(), (("drafts.index", None, _plain()),),
                None, "pencil"),

@@ -21,12 +21,11 @@ from sdm.cockpit.figures import COUNT, FIGURES, Days, Figure, Read
 from sdm.kernel import formats
 from sdm.kernel.db import db
 from sdm.kernel.frame import may, url_or_none
-from sdm.kernel.i18n import _, _l, current_locale
+from sdm.kernel.i18n import _, _l
 from sdm.kernel.permissions import Permission as P
 
 Tile = dict[str, Any]
 TILES_MAX = 9
-WAN_FROM = Decimal(100_000)
 
 PLACES: dict[str, tuple[str, ...]] = {
     "clerk": (
@@ -138,14 +137,8 @@ def _note(read: Read) -> str:
 
 
 def _written(value: Decimal, kind: str) -> tuple[str, str]:
-    """A count or an amount with its unit: large amounts in 万元 for Chinese readers, without cents for others."""
-    if kind == COUNT:
-        return formats.plain_qty(value), ""
-    if abs(value) < WAN_FROM:
-        return formats.plain_amount(value), _("CNY")
-    if current_locale().startswith("zh"):
-        return formats.plain_amount(value / formats.WAN), _("10k CNY")
-    return formats.plain_amount(value, 0), _("CNY")
+    """A count or an amount with its unit."""
+    return (formats.plain_qty(value), "") if kind == COUNT else formats.large(value)
 
 
 def _address(figure: Figure, days: Days) -> str | None:
@@ -211,7 +204,7 @@ def _there() -> Mapping[str, bool]:
             (exists(select(SalesOrder.id)) | exists(select(Invoice.id))).label("sale"),
         )
     ).one()
-    return found._mapping
+    return dict(found._mapping)
 
 
 def _step_tile(step: Step, there: Mapping[str, bool], is_next: bool) -> Tile:

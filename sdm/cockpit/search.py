@@ -168,7 +168,12 @@ def _dealer_name(model: Any) -> list[Any]:
 def _document_hit(kind: DocumentKind, row: Any) -> Hit | None:
     url = url_or_none(kind.endpoint, id=row.id)
     told = row._mapping
-    words = [told.get("legal_number"), told.get("external_number"), told.get("dealer"), state_label(row.state, kind.code)]
+    words = [
+        told.get("legal_number"),
+        told.get("external_number"),
+        told.get("dealer"),
+        state_label(row.state, kind.code),
+    ]
     return Hit(row.number, " · ".join(word for word in words if word), url) if url else None
 
 

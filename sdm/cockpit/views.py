@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from sdm.auth import queries as auth
 from sdm.cases import queries as cases
 from sdm.cases import registry
+from sdm.cases.models import WorkItem
 from sdm.cockpit import (
     dealer_tabs,  # noqa: F401 - fills the tabs of the dealer's page
     places,
@@ -58,7 +59,7 @@ def _own_places() -> list[str]:
 
 def _waiting() -> list[dict[str, Any]]:
     """The work items that wait for the person, what is due first on top."""
-    found = cases.inbox().order_by(cases.WorkItem.due_at.asc().nulls_last(), cases.WorkItem.id).limit(WAITING_SHOWN)
+    found = cases.inbox().order_by(WorkItem.due_at.asc().nulls_last(), WorkItem.id).limit(WAITING_SHOWN)
     rows = []
     for item in db.session.execute(found).scalars():
         kind = registry.kind_of(item.kind)

@@ -9,8 +9,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from sdm.kernel import clock
+from sdm.kernel.i18n import _, current_locale
 
 WAN = Decimal(10_000)
+LARGE = Decimal(100_000)
 CENT = Decimal("0.01")
 
 
@@ -65,6 +67,16 @@ def wan(value: Any) -> str | Markup:
     return "" if number is None else _signed(plain_amount(number / WAN), number)
 
 
+def large(value: Any) -> tuple[str, str]:
+    """A key figure and its unit: to the cent below 100,000, above in 万元 for Chinese readers and without cents for others."""
+    number = _number(value) or Decimal(0)
+    if abs(number) < LARGE:
+        return plain_amount(number), _("CNY")
+    if current_locale().startswith("zh"):
+        return plain_amount(number / WAN), _("10k CNY")
+    return plain_amount(number, 0), _("CNY")
+
+
 def qty(value: Any) -> str | Markup:
     """A quantity without trailing zeros; negative in red with a minus."""
     number = _number(value)
@@ -101,6 +113,7 @@ FILTERS = {
     "amount": amount,
     "price": price,
     "wan": wan,
+    "large": large,
     "qty": qty,
     "percent": percent,
     "date": day,

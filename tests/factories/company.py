@@ -120,7 +120,9 @@ def _masters(products: int) -> Company:
     entity = org.legal_entity(code="DH", name="东海电器销售有限公司")
     head = org.head_office(legal_entity_id=entity.id, code="HQ", name="东海电器总部", name_en="Head office")
     region = org.region(head, code="HD", name="华东大区", name_en="East China")
-    branch = org.branch(region, code="SH", name="上海分公司", name_en="Shanghai branch", province="上海市", city="上海市")
+    branch = org.branch(
+        region, code="SH", name="上海分公司", name_en="Shanghai branch", province="上海市", city="上海市"
+    )
     warehouse = org.warehouse(branch, code="SH01", name="上海中心仓", pinyin="shzxc", city="上海市")
     made = Company(branch.id, warehouse.id)
     _people(made, head, branch)

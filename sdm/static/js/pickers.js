@@ -36,7 +36,7 @@ function settings(select) {
     maxItems: select.multiple ? null : 1,
     preload: "focus",
     loadThrottle: 120,
-    closeAfterSelect: Boolean(select.closest(".menu")),
+    closeAfterSelect: select.closest(".menu") ? true : null,
     dropdownParent: select.closest(".menu") ? null : "body",
     load: (text, done) => hits(select.dataset.pick, text).then(done, () => done([])),
     score: () => () => 1,
