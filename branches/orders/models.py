@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy import text as sql_text  # noqa: TID251 - conditions of partial indexes
+from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Json, Name, Price, Qty, Rate, Ref, Stamp

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, or_
-from sqlalchemy import text as sql_text  # noqa: TID251 - conditions of partial indexes
+from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sdm.kernel.columns import Amount, Code, Created, Id, Qty, Ref, Stamp

@@ -91,7 +91,11 @@ CLI_GROUPS: list[str] = [
 ]
 
 # Tuples of JobSpec, Reader, Check, DocumentKind; each is registered with the function beside its list in REGISTRARS.
-JOBS: list[str] = ["sdm.app.housekeeping:JOBS", "branches.org.dealers_jobs:JOBS", "sdm.auth.jobs:JOBS", "inventory.stock.jobs:JOBS",
+JOBS: list[str] = [
+    "sdm.app.housekeeping:JOBS",
+    "branches.org.dealers_jobs:JOBS",
+    "sdm.auth.jobs:JOBS",
+    "inventory.stock.jobs:JOBS",
     "branches.orders.jobs:JOBS",
 ]
 EVENT_READERS: list[str] = [

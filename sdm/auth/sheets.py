@@ -154,7 +154,9 @@ def _put_roles(rows: Sequence[SheetRow], done: Upserted) -> int:
             audit.write("user", user_id, "roles_changed", own[login], told)
             changed += login not in done.created
     if gone:
-        db.session.execute(delete(UserRole).where(tuple_(UserRole.user_id, UserRole.role_id, UserRole.unit_id).in_(gone)))
+        db.session.execute(
+            delete(UserRole).where(tuple_(UserRole.user_id, UserRole.role_id, UserRole.unit_id).in_(gone))
+        )
     if added:
         db.session.execute(insert(table_of(UserRole)), added)
     return changed

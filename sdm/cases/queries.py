@@ -123,7 +123,9 @@ def shown_figures(item: WorkItem) -> list[tuple[Any, str, Any]]:
     """(label, kind, value) of an item's figures in the order its kind gives; unknown keys last under their own names."""
     kind = registry.kind_of(item.kind)
     known = dict(kind.figures) if kind else {}
-    shown = [(f.label, f.kind, item.figures[key]) for key, f in known.items() if item.figures.get(key) not in (None, "", [])]
+    shown = [
+        (f.label, f.kind, item.figures[key]) for key, f in known.items() if item.figures.get(key) not in (None, "", [])
+    ]
     return shown if known else [(key, "text", value) for key, value in item.figures.items()]
 
 

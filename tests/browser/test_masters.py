@@ -110,9 +110,7 @@ def test_a_double_is_shown_before_a_dealer_is_entered(
     expect(page.locator(".doc-title")).to_contain_text("有限公司")
 
 
-def test_pasted_prices_are_checked_cell_by_cell(
-    page_zh: Any, live: str, masters: SimpleNamespace, shots: Any
-) -> None:
+def test_pasted_prices_are_checked_cell_by_cell(page_zh: Any, live: str, masters: SimpleNamespace, shots: Any) -> None:
     page = enter(page_zh, masters)
     page.watch.allow("422")
     page.goto(f"{live}/prices/enter?list_id={masters.list}")
@@ -150,7 +148,11 @@ def test_pages_of_masters_open_without_a_fault(
 
 def test_the_dealer_page_reads_well_on_a_phone(phone: Any, live: str, masters: SimpleNamespace, shots: Any) -> None:
     page = enter(phone, masters)
-    for name, path in {"dealers": "/dealers/", "dealer": f"/dealers/{masters.shop}", "prices": "/prices/entries"}.items():
+    for name, path in {
+        "dealers": "/dealers/",
+        "dealer": f"/dealers/{masters.shop}",
+        "prices": "/prices/entries",
+    }.items():
         page.goto(f"{live}{path}")
         page.wait_for_selector("h1")
         shot(page, shots, f"{name}-phone")

@@ -48,8 +48,12 @@ def test_all_faults_of_a_product_are_told_at_once() -> None:
         service.create_product(values(name="", category_id=-1), {"台": Decimal(2)}, [("690100", ""), ("5", "x")])
 
     assert codes_of(raised) == {
-        ("code", "exists"), ("name", "input.required"), ("category_id", "input.unknown"),
-        ("packs", rules.PACK_IS_BASE), ("barcodes", rules.BARCODE_TAKEN), ("barcodes", rules.BARCODE_PACK),
+        ("code", "exists"),
+        ("name", "input.required"),
+        ("category_id", "input.unknown"),
+        ("packs", rules.PACK_IS_BASE),
+        ("barcodes", rules.BARCODE_TAKEN),
+        ("barcodes", rules.BARCODE_PACK),
     }
 
 

@@ -48,7 +48,14 @@ def test_products_come_with_packs_barcodes_and_attributes_and_go_out_the_same() 
 
     done = applied(
         sheets.PRODUCTS,
-        goods("P1", packs="箱=10", barcodes="6901; 6902=箱", attributes="颜色: 白", tax_rate=Decimal("0.09"), stocked=False),
+        goods(
+            "P1",
+            packs="箱=10",
+            barcodes="6901; 6902=箱",
+            attributes="颜色: 白",
+            tax_rate=Decimal("0.09"),
+            stocked=False,
+        ),
         goods("P2", packs=None, barcodes=None, attributes=None, tax_rate=None, stocked=None),
     )
 

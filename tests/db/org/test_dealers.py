@@ -70,16 +70,26 @@ def test_all_faults_of_a_new_dealer_are_told_at_once() -> None:
     branch = org.branch()
     dealer(branch.id, code="D1")
     wrong = {
-        "code": "D1", "name": "", "grade_code": "none", "settlement_mode": "prepaid", "term_days": 30,
-        "manager_id": -1, "payer_id": -1,
+        "code": "D1",
+        "name": "",
+        "grade_code": "none",
+        "settlement_mode": "prepaid",
+        "term_days": 30,
+        "manager_id": -1,
+        "payer_id": -1,
     }
 
     with pytest.raises(InvalidInput) as raised:
         service.create_dealer(values(branch.id, **wrong), parent_id=-2)
 
     assert codes_of(raised) == {
-        "code": "exists", "name": "input.required", "grade_code": "input.unknown", "term_days": "dealer.term_prepaid",
-        "manager_id": "input.unknown", "payer_id": "input.unknown", "parent_dealer_id": "input.unknown",
+        "code": "exists",
+        "name": "input.required",
+        "grade_code": "input.unknown",
+        "term_days": "dealer.term_prepaid",
+        "manager_id": "input.unknown",
+        "payer_id": "input.unknown",
+        "parent_dealer_id": "input.unknown",
     }
 
 

@@ -173,8 +173,12 @@ def test_a_branch_keeps_its_own_lists_reads_those_above_and_does_not_see_its_nei
 
     assert visible == {lists[name].id for name in ("all", "above", "own", "dealer")}
     assert outcome == {
-        "all": "RuleViolation", "above": "RuleViolation", "own": "entered", "dealer": "entered",
-        "neighbour": "NotFound", "foreign": "NotFound",
+        "all": "RuleViolation",
+        "above": "RuleViolation",
+        "own": "entered",
+        "dealer": "entered",
+        "neighbour": "NotFound",
+        "foreign": "NotFound",
     }
 
 

@@ -127,7 +127,9 @@ def test_a_branch_cannot_import_into_lists_above_it_and_does_not_see_its_neighbo
     pricing.price(own, product.id, "3")
 
     with use_actor(clerk_of(mine)):
-        rows = [{"list": code, "product": "P", "price": D(1), "valid_from": day(1)} for code in ("ALL", "OTHER", "MINE")]
+        rows = [
+            {"list": code, "product": "P", "price": D(1), "valid_from": day(1)} for code in ("ALL", "OTHER", "MINE")
+        ]
         assert faults_of(sheets.PRICES, *rows) == {(2, "list", "price.list_not_yours"), (3, "list", "sheet.unknown")}
         assert (2, "target", "price.list_not_yours") in faults_of(
             sheets.LISTS, {"code": "N", "name": "x", "target": "all"}

@@ -33,14 +33,19 @@ def faults(data):
 def test_all_faults_are_named_at_once():
     found = faults(
         {
-            "day": "21.11.2026", "amount": "1.234", "extra": 1,
+            "day": "21.11.2026",
+            "amount": "1.234",
+            "extra": 1,
             "lines": [{"product": 1, "qty": "2"}, {"product": "x", "qty": "-1"}],
         }
     )
 
     assert {place: fault.code for place, fault in found.items()} == {
-        "day": "input.date", "amount": "input.decimals", "extra": "input.unknown_field",
-        "lines.1.product": "input.number", "lines.1.qty": "input.positive",
+        "day": "input.date",
+        "amount": "input.decimals",
+        "extra": "input.unknown_field",
+        "lines.1.product": "input.number",
+        "lines.1.qty": "input.positive",
     }
     assert "21.11.2026" in found["day"].text and "2026-11-21" in found["day"].text
 

@@ -19,15 +19,31 @@ def step(rank: int = 1000, price: str = "100", qty_from: str = "0", **values: ob
     target = {0: "dealer", 900: "grade", 1000: "all"}.get(rank, "unit")
     code = str(values.pop("code", f"L{rank}"))
     return Step(
-        rank, target, int(values.pop("list_id", rank)), code, f"list {code}", D(qty_from), D(price),
-        D(str(values["floor"])) if "floor" in values else None, values.get("since", date(2026, 1, 1)), None,
+        rank,
+        target,
+        int(values.pop("list_id", rank)),
+        code,
+        f"list {code}",
+        D(qty_from),
+        D(price),
+        D(str(values["floor"])) if "floor" in values else None,
+        values.get("since", date(2026, 1, 1)),
+        None,
     )
 
 
 def basis(*steps: Step, supply: str | None = "60", **values: object) -> PriceBasis:
     product = ProductBasis(
-        1, "P1", "Fridge", "台", D("0.13"), True, bool(values.pop("ended", False)), D(supply) if supply else None,
-        D("88") if values.pop("suggested", False) else None, ordered(steps),
+        1,
+        "P1",
+        "Fridge",
+        "台",
+        D("0.13"),
+        True,
+        bool(values.pop("ended", False)),
+        D(supply) if supply else None,
+        D("88") if values.pop("suggested", False) else None,
+        ordered(steps),
     )
     return PriceBasis(7, ON, {1: product}, D(str(values.pop("authority", "0.05"))), bool(values.pop("fallback", False)))
 
@@ -139,9 +155,7 @@ def test_the_floor_is_reached_exactly_and_not_passed() -> None:
 def test_all_problems_of_a_line_are_told_at_once() -> None:
     line = one(basis(step(price="100", floor="95"), ended=True), price=D("50"))
 
-    assert set(line.problems) == {
-        rules.PRODUCT_ENDED, rules.REASON_REQUIRED, rules.BELOW_FLOOR, rules.ABOVE_AUTHORITY
-    }
+    assert set(line.problems) == {rules.PRODUCT_ENDED, rules.REASON_REQUIRED, rules.BELOW_FLOOR, rules.ABOVE_AUTHORITY}
     assert set(line.refused) == {rules.PRODUCT_ENDED, rules.REASON_REQUIRED}
 
 
@@ -169,7 +183,10 @@ prices = st.decimals(min_value=0, max_value=100_000, places=4)
 steps = st.lists(
     st.builds(
         lambda rank, price, qty, list_id: step(rank, str(price), str(qty), list_id=list_id, code=f"L{list_id}"),
-        st.sampled_from([0, 1, 2, 900, 1000]), prices, st.integers(0, 200), st.integers(1, 4),
+        st.sampled_from([0, 1, 2, 900, 1000]),
+        prices,
+        st.integers(0, 200),
+        st.integers(1, 4),
     ),
     max_size=12,
 )
