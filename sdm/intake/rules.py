@@ -98,7 +98,7 @@ def value_of(column: Column, text: str, choices: Mapping[str, str]) -> Any:
             raise values.Unreadable("input.required")
         return None
     if column.kind == "choice":
-        return values.choice(text, choices)
+        return values.choice(text, choices, [word for _code, word in column.choice_pairs()])
     if column.kind == "code":
         return values.code_of(text, column.max_length)
     if column.kind == "text":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -127,12 +127,11 @@ def code_of(value: str, max_length: int) -> str:
     return text_of(fold(value), min(max_length, 64))
 
 
-def choice(value: str, pairs: Mapping[str, str]) -> str:
+def choice(value: str, pairs: Mapping[str, str], words: Sequence[str] = ()) -> str:
     """The code of a choice, given as code or word (any language), upper or lower case. ``pairs``: folded word → code."""
     found = pairs.get(fold(value).casefold())
     if found is None:
-        shown = sorted(set(pairs))[:20]
-        raise Unreadable("input.choice", choices=", ".join(shown))
+        raise Unreadable("input.choice", choices=", ".join(list(words)[:20]))
     return found
 
 

@@ -237,8 +237,12 @@ def rows_with_errors(run: ImportRun) -> Iterable[list[str]]:
 
 def fault_text(fault: dict[str, Any], labels: dict[str, str]) -> str:
     """A fault in the reader's language, with the heading of its column."""
-    text = error_text(FieldError(fault["column"], fault["code"], fault.get("value"), fault.get("details") or {}))
-    return f"{labels.get(fault['column'], fault['column'])}: {text}"
+    return f"{labels.get(fault['column'], fault['column'])}: {reason_of(fault)}"
+
+
+def reason_of(fault: dict[str, Any]) -> str:
+    """What is wrong and what to do, in the reader's language."""
+    return error_text(FieldError(fault["column"], fault["code"], fault.get("value"), fault.get("details") or {}))
 
 
 def run_of(run_id: int) -> ImportRun:
@@ -249,21 +253,26 @@ def run_of(run_id: int) -> ImportRun:
     return row
 
 
-def faulty_rows(run: ImportRun, limit: int) -> list[dict[str, Any]]:
-    """The first rows with faults: line number and sentences."""
+def faulty_cells(run: ImportRun, limit: int) -> list[dict[str, Any]]:
+    """The first faults: row, heading of the column, the cell's value, reason and remedy."""
     labels = {column.key: str(column.label) for column in registry.sheet(run.sheet).columns}
     statement = select(ImportRow.number, ImportRow.faults).where(
         ImportRow.run_id == run.id, ImportRow.faults.is_not(None)
     )
-    return [
-        {"row": number, "texts": [fault_text(fault, labels) for fault in faults or ()]}
+    found = [
+        {
+            "row": number, "column": labels.get(fault["column"], fault["column"]), "value": fault.get("value") or "",
+            "reason": reason_of(fault),
+        }
         for number, faults in db.session.execute(statement.order_by(ImportRow.number).limit(limit))
-    ]
+        for fault in faults or ()
+    ]  # fmt: skip
+    return found[:limit]
 
 
 def first_faults(run: ImportRun, limit: int) -> list[str]:
     """The first faults as lines of text."""
-    return [f"row {row['row']}: {text}" for row in faulty_rows(run, limit) for text in row["texts"]][:limit]
+    return [f"row {cell['row']}, {cell['column']}: {cell['reason']}" for cell in faulty_cells(run, limit)]
 
 
 def write_template(sheet: ImportSheet, target: BinaryIO) -> None:

@@ -88,11 +88,7 @@ def show(id: int) -> str:
     """A file as checked: what it holds, every error, what will happen; or how far it is."""
     run = imports.run_of(id)
     chosen = registry.sheet(run.sheet)
-    faults = [
-        {"row": row["row"], "column": text.split(": ", 1)[0], "value": "", "reason": text.split(": ", 1)[-1]}
-        for row in imports.faulty_rows(run, SHOWN)
-        for text in row["texts"]
-    ]
+    faults = imports.faulty_cells(run, SHOWN)
     place = {"faulty": 1, "checked": 2, "applying": 2, "done": 3}[run.state]
     text = step_text(run.applied, run.rows)
     return page("intake/run.html", run=run, sheet=chosen, faults=faults, place=place, progress_text=text)
