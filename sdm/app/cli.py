@@ -119,6 +119,7 @@ def scheduler() -> None:
 @cli.command()
 def demo() -> None:
     """Serve a made-up company to look around in; the data are loaded the first time."""
+    from sdm.app import seeds
     from sdm.app import serve as server
 
     os.environ.setdefault("SDM_ENV", "demo")
@@ -126,11 +127,13 @@ def demo() -> None:
     settings = Settings.from_env()
     server.require_free_port(settings)
     console.print(f"Data folder: {settings.home}")
-    prepare_database(settings)
+    prepare_database(settings, with_demo=True)
     loader = demo_loader()
-    if loader is not None:
-        with acting("demo"), progress_bar() as report:
-            loader.load(report)
+    with acting("demo") as app:
+        if loader is not None:
+            with progress_bar() as report:
+                loader.load(report)
+        seeds.plant(app)
     sys.exit(server.serve(settings, when_ready=lambda: welcome(settings, loader)))
 
 
@@ -156,14 +159,16 @@ def address(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
 
 
-def prepare_database(settings: Settings) -> None:
-    """Start our own server and bring its tables up to date; a server of others is only looked at."""
-    from sdm.app import migrate
+def prepare_database(settings: Settings, with_demo: bool = False) -> None:
+    """Start our own server and bring tables and first data up to date; a server of others is only looked at."""
+    from sdm.app import migrate, seeds
     from sdm.kernel.db import db as database
 
     app = tool_app(settings)
     if settings.embedded:
         migrate.upgrade(app)
+        if not with_demo:
+            seeds.plant(app)
     else:
         migrate.require_current(app)
     with app.app_context():
@@ -181,11 +186,13 @@ def db() -> None:
 @db.command()
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
-    """Bring the tables up to date."""
-    from sdm.app import migrate
+    """Bring the tables up to date and put in what every installation starts with."""
+    from sdm.app import migrate, seeds
 
     app = tool_app()
     migrate.upgrade(app, revision)
+    if migrate.current(app) == migrate.head_revision():
+        seeds.plant(app)
     click.echo(f"revision {migrate.current(app)}")
 
 

@@ -9,6 +9,7 @@ NO_TABLES = "none"
 _HAS_REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 _HAS_TABLES = text("SELECT to_regclass('scheduler_lease') IS NOT NULL")
 _REVISION = text("SELECT version_num FROM alembic_version")
+_ONE_SEEDER = text("SELECT pg_advisory_xact_lock(7319001)")
 _OUTBOX_AGE = text(
     "SELECT extract(epoch FROM clock_timestamp() - min(next_at)) FROM outbox_delivery "
     "WHERE state = 'waiting' AND next_at <= clock_timestamp()"
@@ -27,3 +28,8 @@ def outbox_age_seconds(connection: Connection) -> float | None:
     """How long the oldest due event has been waiting; None when none is."""
     age = connection.execute(_OUTBOX_AGE).scalar()
     return None if age is None else float(age)
+
+
+def one_seeder(connection: Connection) -> None:
+    """Wait until no other process makes the first data; held to the end of the transaction."""
+    connection.execute(_ONE_SEEDER)

@@ -152,6 +152,18 @@ HOOKS: list[tuple[str, str]] = [
 # "module:function" called with the Flask application once, after the extensions are ready.
 SETUP: list[str] = ["sdm.kernel.api:init_app", "sdm.auth.identity:init_app", "sdm.intake.demo:announce"]
 
+# "module:function": what every installation starts with, run after every migration in this order, in one transaction.
+# Each makes only what was never there: what administrators changed or removed stays as it is.
+SEEDS: list[str] = [
+    "finance.ledger.service:ensure_chart",
+    "sdm.auth.service:ensure_roles",
+    "sdm.cases.service:ensure_routes",
+    "branches.org.seeds:ensure_channels",
+    "branches.org.seeds:ensure_grade",
+    "branches.orders.seeds:ensure_return_reasons",
+    "finance.receivables.seeds:ensure_payment_methods",
+]
+
 REGISTRARS: list[tuple[list[str], str]] = [
     (JOBS, "sdm.kernel.jobs:register"),
     (EVENT_READERS, "sdm.app.wiring:register_readers"),

@@ -286,8 +286,10 @@ def _route_faults(steps: list[rules.RouteStep]) -> list[FieldError]:
 
 
 def ensure_routes() -> None:
-    """Put in the usual route of orders where none exists yet: from 50,000 the branch, from 500,000 head office."""
-    if db.session.execute(select(ApprovalRoute.id).where(ApprovalRoute.kind == "sales_order").limit(1)).first():
+    """Put in the usual route of orders where none was ever set: from 50,000 the branch, from 500,000 head office."""
+    route = select(ApprovalRoute.id).where(ApprovalRoute.kind == "sales_order").exists()
+    chosen = select(audit.AuditRow.id).where(audit.AuditRow.kind == "approval_route").exists()
+    if db.session.execute(select(route | chosen)).scalar():
         return
     rows = [
         {

@@ -21,7 +21,7 @@ from sdm.kernel.actor import current
 from sdm.kernel.db import db
 from sdm.kernel.errors import FieldError, InvalidInput
 from sdm.kernel.frame import NavItem, may, nav, url_or_none
-from sdm.kernel.i18n import _, _l
+from sdm.kernel.i18n import _, _l, current_locale
 from sdm.kernel.listing import Button, Column, ListSpec, Preset, render_list
 from sdm.kernel.permissions import Permission
 from sdm.kernel.web import errors_of, flash, page, render_422, see_other, view
@@ -74,8 +74,9 @@ LIST = ListSpec(
 
 def reasons() -> list[tuple[str, Any]]:
     """(code, word) of the reasons: the company's option list, or the delivered one."""
-    own = [(option.code, option.name) for option in org.options("return_reason")]
-    return own or list(REASONS.items())
+    english = current_locale() == "en"
+    own = org.options("return_reason")
+    return [(row.code, row.name_en if english and row.name_en else row.name) for row in own] or [*REASONS.items()]
 
 
 @blueprint.get("/")

@@ -135,8 +135,9 @@ def _check(receipt: ReceiptInput) -> None:
         faults.append(
             FieldError("amount", "input.range", str(receipt.amount), {"low": "0.01", "high": str(AMOUNT_MAX)})
         )
-    if receipt.method not in METHODS:
-        faults.append(FieldError("method", "input.choice", receipt.method, {"choices": ", ".join(METHODS)}))
+    known = [option.code for option in org.options("payment_method")] or METHODS
+    if receipt.method not in known:
+        faults.append(FieldError("method", "input.choice", receipt.method, {"choices": ", ".join(known)}))
     for name, longest in (("reference", 200), ("bank_account", 200), ("note", 2000)):
         if len(getattr(receipt, name)) > longest:
             faults.append(FieldError(name, "input.length", None, {"max": longest}))

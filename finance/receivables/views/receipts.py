@@ -10,17 +10,17 @@ from marshmallow import fields, validate
 from sqlalchemy import Select, select
 from werkzeug.wrappers import Response as AnyResponse
 
+from branches.org import queries as org
 from branches.org.models import Dealer, Unit
 from finance import pages
 from finance.receivables import service
 from finance.receivables.models import Receipt
 from finance.receivables.queries.receipts import item_query, receipt_page
-from finance.receivables.rules import METHODS
 from finance.receivables.service import ReceiptInput
 from sdm.kernel import clock
 from sdm.kernel.forms import submitted
 from sdm.kernel.frame import NavItem, may, nav, register_states, url_or_none
-from sdm.kernel.i18n import _, _l
+from sdm.kernel.i18n import _, _l, current_locale
 from sdm.kernel.listing import Button, Column, ListSpec, Preset, render_list
 from sdm.kernel.permissions import Permission
 from sdm.kernel.schema import AmountField, BaseSchema, positive
@@ -39,6 +39,13 @@ register_states("receipt", {"recorded": (_l("Recorded"), "good"), "reversed": (_
 nav.register(NavItem("money", _l("Receipts"), "receipts.index", Permission.RECEIPT_READ, "cash", order=20))
 
 
+def methods(active_only: bool = True) -> list[tuple[str, Any]]:
+    """(code, word) of the ways in which money arrives: the company's option list, or the delivered ones."""
+    english = current_locale() == "en"
+    own = org.options("payment_method", active_only)
+    return [(row.code, row.name_en if english and row.name_en else row.name) for row in own] or [*METHOD_WORDS.items()]
+
+
 class ReceiptForm(BaseSchema):
     """A receipt as entered on the page."""
 
@@ -46,7 +53,7 @@ class ReceiptForm(BaseSchema):
     dealer_id = fields.Integer(required=True)
     amount = AmountField(required=True, validate=positive)
     received_on = fields.Date(required=True)
-    method = fields.String(required=True, validate=validate.OneOf(METHODS, error="input.choice"))
+    method = fields.String(required=True, validate=validate.Length(max=64, error="input.length"))
     bank_account = fields.String(load_default="", validate=validate.Length(max=200, error="input.length"))
     reference = fields.String(load_default="", validate=validate.Length(max=200, error="input.length"))
     note = fields.String(load_default="", validate=validate.Length(max=2000, error="input.length"))
@@ -81,7 +88,7 @@ def _list() -> ListSpec:
                 "dealer", _l("Dealer"), Dealer.name, filter="picker", picker="dealer", filter_expr=Receipt.dealer_id
             ),
             Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=Receipt.unit_id),
-            Column("method", _l("Method"), Receipt.method, filter="choice", choices=tuple(METHOD_WORDS.items())),
+            Column("method", _l("Method"), Receipt.method, filter="choice", choices=lambda: methods(False)),
             Column("reference", _l("Bank reference"), Receipt.reference, filter="text"),
             Column("amount", _l("Amount"), Receipt.amount, "amount", filter="number-range", total=True),
             Column("unallocated", _l("Not allocated"), -item.open_amount, "amount", filter="number-range", total=True),
@@ -107,7 +114,7 @@ def index() -> AnyResponse | str:
 def new() -> AnyResponse | str | tuple[str, int]:
     """Entry of a receipt; the page's UUID makes a second click harmless."""
     context = {
-        "methods": list(METHOD_WORDS.items()),
+        "methods": methods(),
         "today": clock.today(),
         "uuid": str(uuid4()),
         "dealer_id": pages.int_arg("dealer"),
@@ -137,7 +144,7 @@ def show(id: int) -> str:
         receipt=shown.receipt,
         key=str(uuid4()),
         today=clock.today(),
-        method=str(METHOD_WORDS.get(shown.receipt.method, shown.receipt.method)),
+        method=str(dict(methods(False)).get(shown.receipt.method, shown.receipt.method)),
         steps=_steps(shown.receipt),
         chain=pages.chain("receipt", id),
         history=pages.history("receipt", id, pages.ACTIONS),
