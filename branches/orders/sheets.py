@@ -19,6 +19,7 @@ from branches.org.models import Dealer, Warehouse
 from sdm.kernel.command import command
 from sdm.kernel.db import db
 from sdm.kernel.errors import N_, describe
+from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import Applied, Column, ImportSheet, RowFault, SheetRow, unknown, values_of
 from sdm.kernel.units import is_valid_qty
@@ -154,19 +155,19 @@ def export() -> Iterable[Mapping[str, Any]]:
 
 ORDERS = ImportSheet(
     code="orders",
-    label=N_("Sales orders"),
+    label=_l("Sales orders"),
     permission=Permission.ORDER_ENTER,
     columns=(
-        Column("external_number", N_("Order number of the sender"), "code", required=True, max_length=64),
-        Column("dealer", N_("Dealer code"), "code", required=True),
-        Column("warehouse", N_("Warehouse code"), "code", required=True),
-        Column("requested_on", N_("Requested on"), "date"),
-        Column("product", N_("Product code"), "code", required=True, help=N_("code or barcode")),
-        Column("qty", N_("Quantity"), "quantity", required=True),
-        Column("unit", N_("Unit"), "text", help=N_("base unit when empty, else the name of a pack"), max_length=64),
-        Column("price", N_("Price"), "price", help=N_("per base unit, VAT included; the price list's when empty")),
-        Column("price_reason", N_("Reason for another price"), "text"),
-        Column("note", N_("Note"), "text"),
+        Column("external_number", _l("Order number of the sender"), "code", required=True, max_length=64),
+        Column("dealer", _l("Dealer code"), "code", required=True),
+        Column("warehouse", _l("Warehouse code"), "code", required=True),
+        Column("requested_on", _l("Requested on"), "date"),
+        Column("product", _l("Product code"), "code", required=True, help=_l("code or barcode")),
+        Column("qty", _l("Quantity"), "quantity", required=True),
+        Column("unit", _l("Unit"), "text", help=_l("base unit when empty, else the name of a pack"), max_length=64),
+        Column("price", _l("Price"), "price", help=_l("per base unit, VAT included; the price list's when empty")),
+        Column("price_reason", _l("Reason for another price"), "text"),
+        Column("note", _l("Note"), "text"),
     ),
     key=("external_number", "dealer", "product", "qty"),
     group_by=("dealer", "external_number"),
@@ -174,6 +175,6 @@ ORDERS = ImportSheet(
     apply=apply,
     export=export,
     order=300,
-    note=N_("Lines with the same number are one order. Orders are checked one by one right after the import."),
+    note=_l("Lines with the same number are one order. Orders are checked one by one right after the import."),
 )
 SHEETS = (ORDERS,)

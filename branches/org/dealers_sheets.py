@@ -445,7 +445,7 @@ CONTACTS = ImportSheet(
     columns=(
         Column("dealer", _l("Dealer"), "code", required=True, help=_l("code of the dealer")),
         Column("name", _l("Name"), required=True),
-        Column("job_title", _l("Position")),
+        Column("job_title", _l("Job title")),
         Column("phone", _l("Phone"), "code"),
         Column("email", _l("E-mail")),
         Column("ship_to", _l("Ship to"), "boolean"),

@@ -308,7 +308,7 @@ PEOPLE = ImportSheet(
         Column("code", _l("Code"), "code", required=True),
         Column("name", _l("Name")),
         Column("unit", _l("Unit"), "code", help=_l("code of the unit")),
-        Column("job_title", _l("Position")),
+        Column("job_title", _l("Job title")),
         Column("phone", _l("Phone"), "code"),
         Column("email", _l("E-mail")),
         Column("active", _l("Active"), "boolean"),

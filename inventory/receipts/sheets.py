@@ -18,7 +18,7 @@ from inventory.receipts.service import save_receipt
 from sdm.kernel import clock
 from sdm.kernel.command import command
 from sdm.kernel.db import db
-from sdm.kernel.errors import N_
+from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import Applied, Column, ImportSheet, RowFault, SheetRow, repeated, unknown, values_of
 from sdm.kernel.units import is_valid_qty
@@ -123,14 +123,14 @@ def export() -> Iterable[Mapping[str, Any]]:
 
 OPENING_STOCK = ImportSheet(
     code="opening_stock",
-    label=N_("Opening stock"),
+    label=_l("Opening stock"),
     permission=Permission.GOODS_RECEIPT_POST,
     columns=(
-        Column("warehouse", N_("Warehouse code"), "code", required=True),
-        Column("product", N_("Product code"), "code", required=True),
-        Column("qty", N_("Quantity"), "quantity", required=True, help=N_("in base units")),
-        Column("unit_cost", N_("Cost per unit, net"), "price", help=N_("without VAT; empty where unknown")),
-        Column("received_on", N_("Received on"), "date", help=N_("day of the opening stock; today when empty")),
+        Column("warehouse", _l("Warehouse code"), "code", required=True),
+        Column("product", _l("Product code"), "code", required=True),
+        Column("qty", _l("Quantity"), "quantity", required=True, help=_l("in base units")),
+        Column("unit_cost", _l("Cost per unit, net"), "price", help=_l("without VAT; empty where unknown")),
+        Column("received_on", _l("Received on"), "date", help=_l("day of the opening stock; today when empty")),
     ),
     key=("warehouse", "product"),
     group_by=("warehouse",),
@@ -138,6 +138,6 @@ OPENING_STOCK = ImportSheet(
     apply=apply,
     export=export,
     order=200,
-    note=N_("Posts goods receipts of origin opening stock: the goods are in the warehouse and belong to its unit."),
+    note=_l("Posts goods receipts of origin opening stock: the goods are in the warehouse and belong to its unit."),
 )
 SHEETS = (OPENING_STOCK,)

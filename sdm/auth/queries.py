@@ -181,3 +181,8 @@ def company_names() -> list[str]:
     """Names that must not be passwords: companies and units."""
     names = [*db.session.execute(select(LegalEntity.name).limit(50)).scalars()]
     return names + list(db.session.execute(select(Unit.name).limit(500)).scalars())
+
+
+def nobody_yet() -> bool:
+    """True on an installation without any user: the sign-in page then says how the first one is made."""
+    return db.session.execute(select(User.id).limit(1)).first() is None

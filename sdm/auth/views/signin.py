@@ -44,7 +44,7 @@ def sign_in() -> AnyResponse | tuple[str, int]:
     if request.method == "GET":
         if current_or_none() is not None:
             return redirect(target)
-        return make_response(render_template("auth/sign_in.html", next=target))
+        return make_response(render_template("auth/sign_in.html", next=target, nobody=queries.nobody_yet()))
     login, password = request.form.get("username", "")[:200], request.form.get("password", "")
     try:
         done = service.sign_in(
