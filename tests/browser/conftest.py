@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sdm.kernel.db import db
 from sdm.kernel.settings import Settings
 from tests import ui_demo as demo
 from tests.conftest import fresh_database
+from tests.factories import company as companies
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -67,6 +69,15 @@ def browser(chromium: str) -> Iterator[Any]:
         instance.close()
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """A company in use: its address, its application, what was made."""
+
+    live: str
+    app: Flask
+    made: companies.Company
+
+
 def serve(app: Flask) -> Iterator[str]:
     """The address of a threaded server for an application, on a free port of this machine."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -93,6 +104,18 @@ def live_app(server_url: str, template: str, test_settings: Settings) -> Iterato
 def live(live_app: Flask) -> Iterator[str]:
     """Address of the product."""
     yield from serve(live_app)
+
+
+@pytest.fixture(scope="module")
+def house(request: Any, server_url: str, template: str, test_settings: Settings) -> Iterator[House]:
+    """The small company of `tests.factories.company` on a database of its own, served; `PRODUCTS` of the module: how many."""
+    with fresh_database(server_url, template) as url:
+        app = create_app(test_settings.replace(database_url=url, db_pool_size=10))
+        with app.app_context():
+            made = companies.company(getattr(request.module, "PRODUCTS", 30))
+            db.session.remove()
+        for address in serve(app):
+            yield House(address, app, made)
 
 
 @pytest.fixture(scope="session")

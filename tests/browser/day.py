@@ -11,18 +11,9 @@ from playwright.sync_api import expect
 from sdm.kernel.actor import system_actor, use_actor
 from sdm.kernel.db import db
 from tests.factories import auth
-from tests.factories import company as companies
 
 CELL = '.tabulator-cell[tabulator-field="{}"].tabulator-editing'
 READY = '[data-entry][data-ready="1"]'
-
-
-def make_company(app: Flask) -> companies.Company:
-    """The company with its stock, without any order yet."""
-    with app.app_context():
-        made = companies.company()
-        db.session.remove()
-    return made
 
 
 def sign_in(page: Any, live: str, login: str) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from flask import Flask
 from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from branches.orders.models import SalesOrder, SalesOrderLine
-from tests.browser.day import CELL, READY, choose, figure, into_grid, make_company, paste, scalar, shot, sign_in
+from tests.browser.day import CELL, READY, choose, figure, into_grid, paste, scalar, shot, sign_in
 from tests.factories import company as companies
 
 
-@pytest.fixture(scope="module")
-def office(live_app: Flask) -> companies.Company:
-    return make_company(live_app)
+PRODUCTS = 200
 
 
 def new_order(page: Any, live: str, dealer: str) -> None:
@@ -40,9 +37,9 @@ def orders_of(app: Flask, dealer_id: int) -> int:
     return scalar(app, select(func.count()).select_from(SalesOrder).where(SalesOrder.dealer_id == dealer_id))
 
 
-def test_the_clerks_morning_by_keyboard(page_zh: Any, live: str, live_app: Flask, office: Any, shots: Any) -> None:
+def test_the_clerks_morning_by_keyboard(page_zh: Any, house: Any, shots: Any) -> None:
     page = page_zh
-    sign_in(page, live, office.logins["clerk"])
+    sign_in(page, house.live, house.made.logins["clerk"])
     expect(page.locator("h1")).to_have_text("销售内勤")
     shot(page, shots, "clerk-work-place")
 
@@ -54,9 +51,9 @@ def test_the_clerks_morning_by_keyboard(page_zh: Any, live: str, live_app: Flask
     page.wait_for_url(re.compile(r"/dealers/\d+$"))
     expect(page.locator("h1")).to_have_text("永乐家电商行")
 
-    new_order(page, live, "永乐家电商行")
+    new_order(page, house.live, "永乐家电商行")
     for number in range(5):
-        enter_line(page, office.codes[number], number + 1)
+        enter_line(page, house.made.codes[number], number + 1)
     expect(page.locator("[data-entry-facts]")).to_contain_text("35,300.00")
     shot(page, shots, "clerk-order")
     page.keyboard.press("Control+Enter")
@@ -64,16 +61,14 @@ def test_the_clerks_morning_by_keyboard(page_zh: Any, live: str, live_app: Flask
 
     expect(page.locator(".doc-title .state")).to_have_text("已确认")
     expect(page.locator(".doc-amount")).to_contain_text("35,300.00")
-    assert orders_of(live_app, office.dealer_ids[1]) == 1
+    assert orders_of(house.app, house.made.dealer_ids[1]) == 1
 
 
-def test_200_pasted_lines_outlive_a_reload_and_become_one_held_order(
-    page_zh: Any, live: str, live_app: Flask, office: Any, shots: Any
-) -> None:
-    page, dealer_id = page_zh, office.dealer_ids[2]
-    sign_in(page, live, office.logins["clerk"])
-    new_order(page, live, "浦东百货大楼")
-    paste(page, companies.rows_to_paste(office, 200))
+def test_200_pasted_lines_outlive_a_reload_and_become_one_held_order(page_zh: Any, house: Any, shots: Any) -> None:
+    page, dealer_id = page_zh, house.made.dealer_ids[2]
+    sign_in(page, house.live, house.made.logins["clerk"])
+    new_order(page, house.live, "浦东百货大楼")
+    paste(page, companies.rows_to_paste(house.made, 200))
     facts = page.locator("[data-entry-facts]")
     expect(facts).to_contain_text("200")
     expect(facts).to_contain_text(re.compile(r"[\d,]{7,}\.00"))
@@ -82,7 +77,7 @@ def test_200_pasted_lines_outlive_a_reload_and_become_one_held_order(
     page.reload()
     page.wait_for_selector(READY)
     expect(facts).to_contain_text("200")
-    expect(page.locator(".tabulator-row").first).to_contain_text(office.codes[0])
+    expect(page.locator(".tabulator-row").first).to_contain_text(house.made.codes[0])
 
     submit = page.get_by_role("button", name="提交")
     submit.evaluate("button => { button.click(); button.click(); }")
@@ -93,17 +88,17 @@ def test_200_pasted_lines_outlive_a_reload_and_become_one_held_order(
     expect(hold).to_contain_text("陈敏")
     shot(page, shots, "clerk-held")
 
-    assert orders_of(live_app, dealer_id) == 1
+    assert orders_of(house.app, dealer_id) == 1
     lines = select(func.count()).select_from(SalesOrderLine).join(SalesOrder, SalesOrder.id == SalesOrderLine.order_id)
-    assert scalar(live_app, lines.where(SalesOrder.dealer_id == dealer_id)) == 200
-    page.goto(live)
+    assert scalar(house.app, lines.where(SalesOrder.dealer_id == dealer_id)) == 200
+    page.goto(house.live)
     assert figure(page, "冻结订单") == 1
     assert figure(page, "我的草稿") == 0
 
 
-def test_the_clerk_enters_an_order_on_a_phone(open_page: Any, live: str, live_app: Flask, office: Any, shots: Any) -> None:
+def test_the_clerk_enters_an_order_on_a_phone(open_page: Any, house: Any, shots: Any) -> None:
     page = open_page("en", {"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    sign_in(page, live, office.logins["clerk"])
+    sign_in(page, house.live, house.made.logins["clerk"])
     page.get_by_role("link", name="New order").click()
     page.wait_for_selector(READY)
     page.locator('select[name="dealer_id"] + .ts-wrapper .ts-control').tap()
@@ -111,4 +106,4 @@ def test_the_clerk_enters_an_order_on_a_phone(open_page: Any, live: str, live_ap
     shot(page, shots, "clerk-phone")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert orders_of(live_app, office.dealer_ids[5]) == 0
+    assert orders_of(house.app, house.made.dealer_ids[5]) == 0
