@@ -49,8 +49,8 @@ def settings_for(home: Path, **variables: str) -> Settings:
     return Settings.from_env({"SDM_HOME": str(home), "SDM_ENV": "test", **programs, **variables})
 
 
-def until(condition: Callable[[], bool], looks: int = 600) -> bool:
-    """Wait for a condition, at most half a minute."""
+def until(condition: Callable[[], bool], looks: int = 2400) -> bool:
+    """Wait for a condition, at most two minutes."""
     for _ in range(looks):
         if condition():
             return True
