@@ -133,7 +133,7 @@ class Player:
 
     def one(self, sql: str) -> Any:
         """A random row of a query, or None. Nothing stays locked or open."""
-        rows = db.session.execute(text(sql)).all()
+        rows = sorted(db.session.execute(text(sql)).all(), key=tuple)
         db.session.commit()
         return self.dice.choice(rows) if rows else None
 

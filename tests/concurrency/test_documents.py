@@ -26,6 +26,7 @@ from sdm.kernel.db import db
 from tests import proof, steps
 from tests.factories.orders import clerk
 
+pytestmark = pytest.mark.timeout(300)
 CLIENTS = 16
 TURNS = int(os.environ.get("SDM_TEST_TURNS", "20"))
 D = Decimal

@@ -30,7 +30,7 @@ KEYS = 30 * SOAK
 SENDERS = 20
 LOST_REPLIES = 20 * SOAK
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300 * SOAK)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(600 * SOAK)]
 
 
 @dataclass(slots=True)
