@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +39,7 @@ class SalesOrder(Document, Base):
             name="state",
         ),
         Index("ix_sales_order_ordered_on", "ordered_on"),
+        Index("ix_sales_order_external", "external_number", postgresql_where=text("external_number <> ''")),
     )
     kind = "sales_order"
     prefix = "SO"
@@ -174,6 +175,7 @@ class SalesReturn(Document, Base):
     __tablename__ = "sales_return"
     __table_args__ = (
         CheckConstraint("state IN ('requested','approved','rejected','received','credited')", name="state"),
+        Index("ix_sales_return_external", "external_number", postgresql_where=text("external_number <> ''")),
     )
     kind = "sales_return"
     prefix = "RT"

@@ -140,6 +140,7 @@ class Receipt(Document, Base):
             postgresql_where=text("reference <> '' AND state = 'recorded'"),
         ),
         Index("ix_receipt_received_on", "received_on"),
+        Index("ix_receipt_reference", "reference", postgresql_where=text("reference <> ''")),
         Index("ix_receipt_order", "order_id", postgresql_where=text("order_id IS NOT NULL")),
     )
     kind = "receipt"

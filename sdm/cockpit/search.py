@@ -27,6 +27,7 @@ from sdm.kernel.permissions import Permission
 
 TEXT_MAX = 100
 DIGITS = 8
+CANDIDATES = 300
 ID_MAX = 10**15
 LAST_SIGN = "\U0010fffd"
 _NUMBER = re.compile(r"^([A-Z]{0,4})[-\s]?(\d{1,15})$")
@@ -180,13 +181,35 @@ def _document_hit(kind: DocumentKind, row: Any) -> Hit | None:
 # --- dealers, products, pages -----------------------------------------------------------------------------------------
 
 
+def _found(statement: Select[Any], model: Any, columns: tuple[Any, ...], text: str, limit: int) -> list[Any]:
+    """The best of the first matches: code, then beginnings of code, initials and name, then shorter names.
+
+    Ranking every match of a short text would read the whole table; beyond CANDIDATES the first ones found compete, and
+    whoever has the very code.
+    """
+    plain = statement.with_only_columns(*columns).order_by(None)
+    rows = list(db.session.execute(plain.limit(CANDIDATES)))
+    if len(rows) == CANDIDATES:
+        rows += db.session.execute(select(*columns).where(model.code.in_([text, text.upper()])))
+    wanted = text.casefold()
+
+    def rank(row: Any) -> tuple[Any, ...]:
+        code, name = row.code.casefold(), row.name.casefold()
+        return (
+            code != wanted, not code.startswith(wanted), not row.pinyin.startswith(wanted), not name.startswith(wanted),
+            len(name), code,
+        )  # fmt: skip
+
+    return sorted({row.id: row for row in rows}.values(), key=rank)[:limit]
+
+
 def _dealers(text: str, limit: int) -> Group:
-    """Dealers by code, name, initials, phone and tax digits; the page of a double leads to the dealer it went into."""
+    """Dealers by code, name, initials, phone and tax digits."""
     if not may(Permission.DEALER_READ):
         return Group("", [])
-    columns = (Dealer.id, Dealer.code, Dealer.name, Dealer.unit_id, Dealer.phone, Dealer.status)
+    columns = (Dealer.id, Dealer.code, Dealer.name, Dealer.pinyin, Dealer.unit_id, Dealer.phone, Dealer.status)
     known, hits = org.tree().units, []
-    for row in db.session.execute(dealers.searched(text).with_only_columns(*columns).limit(limit)):
+    for row in _found(dealers.searched(text), Dealer, columns, text, limit):
         unit, url = known.get(row.unit_id), url_or_none("dealers.show", id=row.id)
         state = "" if row.status == "active" else state_label(row.status, "dealer")
         words = [row.code, unit.name if unit else "", row.phone, state]
@@ -199,9 +222,9 @@ def _products(text: str, limit: int) -> Group:
     """Products by code, name, specification, initials and barcode."""
     if not may(Permission.PRODUCT_READ):
         return Group("", [])
-    columns = (Product.id, Product.code, Product.name, Product.specification, Product.brand, Product.status)
+    columns = (Product.id, Product.code, Product.name, Product.pinyin, Product.specification, Product.brand, Product.status)
     hits = []
-    for row in db.session.execute(catalogue.searched(text).with_only_columns(*columns).limit(limit)):
+    for row in _found(catalogue.searched(text), Product, columns, text, limit):
         url = url_or_none("catalogue.show", id=row.id)
         state = "" if row.status == "active" else state_label(row.status, "product")
         words = [row.code, row.specification, row.brand, state]

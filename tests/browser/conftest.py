@@ -108,7 +108,10 @@ def live(live_app: Flask) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def house(request: Any, server_url: str, template: str, test_settings: Settings) -> Iterator[House]:
-    """The small company of `tests.factories.company` on a database of its own, served; `PRODUCTS` of the module: how many."""
+    """The small company of `tests.factories.company` on a database of its own, served.
+
+    `PRODUCTS` of the test module says how many products it has.
+    """
     with fresh_database(server_url, template) as url:
         app = create_app(test_settings.replace(database_url=url, db_pool_size=10))
         with app.app_context():

@@ -13,7 +13,6 @@ from branches.orders.models import SalesOrder, SalesOrderLine
 from tests.browser.day import CELL, READY, choose, figure, into_grid, paste, scalar, shot, sign_in
 from tests.factories import company as companies
 
-
 PRODUCTS = 200
 
 
