@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from branches.orders.models import SalesOrder, SalesOrderLine
 from sdm.kernel.db import db
+from sdm.kernel.locks import lock_rows
 
 
 def of_lines(order_line_ids: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -26,3 +27,16 @@ def of_lines(order_line_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         row.id: {"term_days": row.term_days, "floor_price": row.floor_price, "order_id": row.order_id}
         for row in db.session.execute(statement)
     }
+
+
+def of_receipt(order_id: int) -> dict[str, Any] | None:
+    """Hook ``receipt.order``: payer of an order in scope, and whether it waits for money before its goods leave.
+
+    Locks the order, so that it is not finished while money for it is recorded. None for an order that is not in scope.
+    """
+    found = lock_rows(SalesOrder, [order_id])
+    if not found:
+        return None
+    (row,) = found
+    waits = row.settlement_mode == "prepaid" and row.state in {"submitted", "held", "confirmed", "part_shipped"}
+    return {"payer_id": row.payer_id, "waits": waits}

@@ -56,7 +56,7 @@ describe(
         "order.price_and_discount": N_("Give either a price or a discount rate, not both"),
         "order.requested_before": N_("The requested date lies before the order date"),
         "order.below_shipped": N_("%(value)s is less than what was shipped or picked already (%(low)s)"),
-        "order.line_shipped": N_("This line was shipped in part; its product and price stay"),
+        "order.line_shipped": N_("This line was shipped or picked in part; it stays with its product and price"),
         "order.other_dealer": N_("The dealer of an order cannot be changed; cancel it and enter a new one"),
         "order.nothing_open": N_("Nothing is left to ship on this order"),
         "order.not_pickable": N_("Only %(available)s can be picked, %(value)s were asked for"),

@@ -106,7 +106,9 @@ ORDER BY l.id
 RAISE_RETURNED = text(
     """
 UPDATE shipment_line l SET returned_qty = l.returned_qty + r.qty
-FROM unnest(CAST(:lines AS bigint[]), CAST(:qtys AS numeric[])) AS r(line_id, qty) WHERE l.id = r.line_id
+FROM (SELECT line_id, sum(qty) AS qty FROM unnest(CAST(:lines AS bigint[]), CAST(:qtys AS numeric[])) AS n(line_id, qty)
+      GROUP BY line_id) r
+WHERE l.id = r.line_id
 """
 )
 

@@ -144,6 +144,7 @@ HOOKS: list[tuple[str, str]] = [
     ("dealer.obstacles", "finance.hooks:dealer_obstacles"),
     ("invoice.lines_issued", "branches.orders.service:on_lines_issued"),
     ("invoice.order_facts", "branches.orders.facts:of_lines"),
+    ("receipt.order", "branches.orders.facts:of_receipt"),
     ("shipment.send_out", "branches.orders.kinds:on_send_out"),
     ("shipment.sign", "branches.orders.kinds:on_sign"),
     ("shipment.cancel", "branches.orders.kinds:on_cancel"),

@@ -11,6 +11,7 @@ from branches.orders.models import SalesOrder, SalesOrderLine
 from branches.orders.service import gate
 from branches.orders.service.submit import KIND, lock
 from finance.credit import service as credit
+from finance.receivables import service as receivables
 from inventory.stock import service as stock
 from sdm.kernel import documents, outbox
 from sdm.kernel.command import command
@@ -39,7 +40,7 @@ def short_close(
     row = lock(order_id, "short_close", version)
     found = queries.lines_of(row.id)
     cuts = _checked_cuts(found, lines)
-    _refuse_picked(row.id, found, cuts)
+    refuse_picked(row.id, found, cuts)
     close_open(row, found, cuts, "short_close", reason)
     return row.ref()
 
@@ -48,7 +49,7 @@ def cancel_locked(row: SalesOrder, action: str, reason: str) -> None:
     """Take everything open off a locked order, whatever its holds."""
     lines = queries.lines_of(row.id)
     cuts = {line.id: rules.line_of(line).open for line in lines if rules.line_of(line).open > 0}
-    _refuse_picked(row.id, lines, cuts)
+    refuse_picked(row.id, lines, cuts)
     close_open(row, lines, cuts, action, reason)
 
 
@@ -76,7 +77,7 @@ def _cut_fault(line_id: int, qty: Decimal, open_qty: Mapping[int, Decimal]) -> F
     return None
 
 
-def _refuse_picked(order_id: int, lines: Sequence[SalesOrderLine], cuts: Mapping[int, Decimal]) -> None:
+def refuse_picked(order_id: int, lines: Sequence[SalesOrderLine], cuts: Mapping[int, Decimal]) -> None:
     """Goods on a picked shipment are not given up behind the storekeeper's back."""
     picked = queries.picked(order_id)
     for line in lines:
@@ -98,10 +99,17 @@ def close_open(
     counts = rules.counts_open(state, row.settlement_mode)
     after = rules.exposure(left, consigned=row.settlement_mode == "consignment", counts_open=counts)
     credit.shift(row.payer_id, after - before)
+    count_money_when_done(row, left)
     reserve_exactly(row, lines, state)
     documents.step(row, action, state, reason=reason, cancelled={line_id: str(qty) for line_id, qty in cuts.items()})
     outbox.record("order.cancelled", KIND, row.id, row.unit_id, reason=reason, state=state)
     outbox.record("stock.freed", KIND, row.id, row.unit_id, warehouse_id=row.warehouse_id)
+
+
+def count_money_when_done(row: SalesOrder, lines: Sequence[rules.LineQty]) -> None:
+    """Money earmarked for a prepaid order of which nothing more will leave counts in exposure like any other."""
+    if row.settlement_mode == "prepaid" and not any(line.open for line in lines):
+        receivables.count_earmarks(row.id)
 
 
 def exposure_of(row: SalesOrder, lines: Sequence[SalesOrderLine]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -72,19 +73,22 @@ def _priced(
         faults.refuse()
     context = read_context(row.dealer_id, warehouse_id, faults)
     present = {line.id: line for line in lines}
-    kept = [_kept_price(line, present) for line in change.lines]
+    kept = [_kept_price(line, present, picked) for line in change.lines]
     priced, authority = price_all(row.dealer_id, kept, row.ordered_on, faults)
     _check_bounds(change.lines, priced, present, picked, faults)
     faults.refuse()
     if context is None:
         raise InvalidInput(faults.errors)
-    return Priced(context, row.ordered_on, priced, authority)
+    terms = replace(context, settlement_mode=row.settlement_mode, term_days=row.term_days)
+    return Priced(terms, row.ordered_on, priced, authority)
 
 
-def _kept_price(line: OrderLineInput, present: Mapping[int, SalesOrderLine]) -> OrderLineInput:
-    """A line of which something was shipped keeps its price; others are priced as entered."""
+def _kept_price(
+    line: OrderLineInput, present: Mapping[int, SalesOrderLine], picked: Mapping[int, Decimal]
+) -> OrderLineInput:
+    """A line of which something was shipped or picked keeps its price; others are priced as entered."""
     old = present.get(line.line_id or 0)
-    if old is None or not old.shipped_qty:
+    if old is None or not _on_its_way(old, picked):
         return line
     return OrderLineInput(
         qty=line.qty,
@@ -112,19 +116,26 @@ def _check_bounds(
     for found in priced:
         old = present.get(found.entered.line_id or 0)
         if old is not None:
-            _check_line(found, old, _started(old, picked), faults)
+            _check_line(found, old, picked, faults)
     for line_id, left_out in present.items():
         low = _started(left_out, picked)
         if low and line_id not in named:
             faults.add("lines", "order.below_shipped", "0", low=f"{low.normalize():f}")
+        elif line_id not in named and _on_its_way(left_out, picked):
+            faults.add("lines", "order.line_shipped", left_out.line_no)
 
 
-def _check_line(found: OrderLine, old: SalesOrderLine, low: Decimal, faults: Faults) -> None:
-    where = f"lines.{found.line_no - 1}"
+def _check_line(found: OrderLine, old: SalesOrderLine, picked: Mapping[int, Decimal], faults: Faults) -> None:
+    where, low = f"lines.{found.line_no - 1}", _started(old, picked)
     if found.qty < low:
         faults.add(f"{where}.qty", "order.below_shipped", str(found.qty), low=f"{low.normalize():f}")
-    if low and found.priced.product_id != old.product_id:
+    if (low or _on_its_way(old, picked)) and found.priced.product_id != old.product_id:
         faults.add(f"{where}.product_id", "order.line_shipped", old.product_id)
+
+
+def _on_its_way(line: SalesOrderLine, picked: Mapping[int, Decimal]) -> bool:
+    """Whether a shipment names the line, even one that came back as a whole."""
+    return bool(line.shipped_qty or picked.get(line.id))
 
 
 def _started(line: SalesOrderLine, picked: Mapping[int, Decimal]) -> Decimal:

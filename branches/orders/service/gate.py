@@ -106,9 +106,14 @@ def give_back(order: GateOrder) -> None:
 
 
 def _take_credit(order: GateOrder) -> Verdict | None:
-    """The verdict of the guard; None when nothing more is asked for."""
+    """The verdict of the guard; None when nothing more is asked for.
+
+    Also where nothing changes the account is locked now: a shortage gives the open part back after balances are locked.
+    """
     change = order.exposure(held=False) - order.before
     if change.exposure <= 0:
+        if not change and order.exposure(held=True) != order.exposure(held=False):
+            credit.lock([order.payer_id])
         credit.shift(order.payer_id, change)
         return None
     return credit.hold(order.payer_id, change, allow_over=_allowed_over(order))

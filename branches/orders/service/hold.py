@@ -13,7 +13,7 @@ from branches.orders import queries, rules, statements
 from branches.orders.models import OrderHold, SalesOrder
 from branches.orders.rules import Finding
 from branches.orders.service import gate
-from branches.orders.service.cancel import cancel_locked, cut_lines
+from branches.orders.service.cancel import cancel_locked, cut_lines, refuse_picked
 from branches.orders.service.pricing import Context, Faults, read_context, route_of
 from branches.orders.service.submit import KIND, gate_order, lock
 from branches.org import parameters
@@ -96,7 +96,9 @@ def _settle(row: SalesOrder, here: gate.GateOrder, found: Sequence[Finding], act
     else:
         gate.clear(row.id, queries.open_holds(row.id))
     state = rules.state_of((line.quantities for line in here.lines), bool(found))
-    if not found:
+    if state == "cancelled":
+        outbox.record("order.cancelled", KIND, row.id, row.unit_id, reason=action, state=state)
+    elif not found:
         row.confirmed_at, row.confirmed_by_id = clock.now(), current().user_id
         outbox.record("order.confirmed", KIND, row.id, row.unit_id, gross=row.gross)
     documents.step(row, action, state, holds=[finding.kind for finding in found])
@@ -195,6 +197,7 @@ def _cut_to_available(row: SalesOrder, hold: OrderHold) -> None:
         left[line.product_id] -= given
         if given < wanted:
             cuts[line.id] = wanted - given
+    refuse_picked(row.id, lines, cuts)
     cut_lines(row, lines, cuts)
 
 

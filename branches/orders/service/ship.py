@@ -20,7 +20,7 @@ from branches.orders.inputs import SignedLine
 from branches.orders.models import SalesOrder, SalesOrderLine
 from branches.orders.rules import LineQty
 from branches.orders.service import gate
-from branches.orders.service.cancel import exposure_of, raise_counters, refresh
+from branches.orders.service.cancel import count_money_when_done, exposure_of, raise_counters, refresh
 from branches.orders.service.hold import recheck_order
 from branches.orders.service.submit import KIND, gate_order, lock
 from finance.credit import service as credit
@@ -159,7 +159,10 @@ def send_out(
     if row is not None:
         lines = queries.lines_of(row.id)
         before = exposure_of(row, lines)
-        raise_counters(_by_order_line(shipment, lambda line: {"shipped": line.qty}))
+        leaving = _by_order_line(shipment, lambda line: {"shipped": line.qty})
+        if row.settlement_mode == "prepaid":
+            _require_covered(row, lines, {}, {line_id: counters["shipped"] for line_id, counters in leaving.items()})
+        raise_counters(leaving)
         refresh(lines)
         state = _move_on(row, lines, before)
         if row.settlement_mode == "prepaid":
@@ -299,4 +302,5 @@ def _move_on(row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any) -> s
     counts = rules.counts_open(state, row.settlement_mode)
     after = rules.exposure(left, consigned=row.settlement_mode == "consignment", counts_open=counts)
     credit.shift(row.payer_id, after - before)
+    count_money_when_done(row, left)
     return state

@@ -24,7 +24,7 @@ from finance.receivables.models import Allocation, OpenItem, Receipt
 from finance.receivables.rules import METHODS, legal_number, receipt_series
 from finance.receivables.service import allocation
 from finance.receivables.service.posting import made_before
-from sdm.kernel import clock, documents, outbox
+from sdm.kernel import clock, documents, hooks, outbox
 from sdm.kernel.actor import current
 from sdm.kernel.command import command
 from sdm.kernel.db import db, explain_constraint
@@ -97,6 +97,7 @@ def record_receipt(receipt: ReceiptInput) -> DocumentRef:
     dealer = db.session.execute(select(Dealer).where(Dealer.id == receipt.dealer_id)).scalar_one_or_none()
     if dealer is None:
         raise InvalidInput([FieldError("dealer_id", "input.unknown", receipt.dealer_id)])
+    counted = _counts_at_once(receipt.order_id, dealer.payer)
     row = Receipt(
         uuid=receipt.uuid,
         unit_id=dealer.unit_id,
@@ -116,9 +117,9 @@ def record_receipt(receipt: ReceiptInput) -> DocumentRef:
     )
     db.session.add(row)
     db.session.flush()
-    if row.order_id is None:
+    if counted:
         credit.shift(row.payer_id, Buckets(receipts=row.amount))
-    item = _add_item(row, -row.amount, row.received_on, counted=row.order_id is None)
+    item = _add_item(row, -row.amount, row.received_on, counted=counted)
     _post(row)
     _number(row, item)
     if row.order_id is not None:
@@ -127,6 +128,19 @@ def record_receipt(receipt: ReceiptInput) -> DocumentRef:
     outbox.record("receipt.recorded", "receipt", row.id, row.unit_id, payer_id=row.payer_id, amount=row.amount)
     db.session.flush()
     return row.ref()
+
+
+def _counts_at_once(order_id: int | None, payer_id: int) -> bool:
+    """Whether money lowers exposure now: not while it is earmarked for an order that waits for it before its goods leave.
+
+    Hook ``receipt.order``. Raises InvalidInput for an order that is unknown, out of scope or another payer's.
+    """
+    if order_id is None:
+        return True
+    facts = [found for found in hooks.call("receipt.order", order_id) if found]
+    if not facts or facts[0]["payer_id"] != payer_id:
+        raise InvalidInput([FieldError("order_id", "input.unknown", order_id)])
+    return not facts[0]["waits"]
 
 
 def _check(receipt: ReceiptInput) -> None:

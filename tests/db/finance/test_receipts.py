@@ -17,6 +17,7 @@ from finance.ledger import service as ledger_service
 from finance.receivables import queries, service
 from finance.receivables.models import Allocation, OpenItem, Receipt, ReceivableAdjustment
 from finance.receivables.service import AdjustmentInput, OpeningItem, ReceiptInput
+from sdm.kernel import hooks
 from sdm.kernel.actor import use_actor
 from sdm.kernel.db import db
 from sdm.kernel.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, PeriodClosed
@@ -199,20 +200,31 @@ def test_a_receipt_cannot_be_reversed_into_a_closed_period(net: inventory.Networ
     service.reverse_receipt(row.id, "bounced", date(2026, 4, 1))
 
 
-def test_earmarked_money_stays_outside_exposure_until_the_goods_are_picked(net: inventory.Network, payer: int) -> None:
-    receipt(net, "200", order_id=5)
+@pytest.fixture
+def prepaid(payer: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The id of an order that waits for its money."""
+    monkeypatch.setitem(hooks._hooks, "receipt.order", [lambda order_id: {"payer_id": payer, "waits": order_id == 5}])
+    return 5
+
+
+def test_earmarked_money_stays_outside_exposure_until_the_goods_are_picked(
+    net: inventory.Network, payer: int, prepaid: int
+) -> None:
+    receipt(net, "200", order_id=prepaid)
     assert credit.headroom(payer).exposure == 0
-    assert queries.earmarked(5) == D(200)
-    assert finance.run(service.count_earmarks, 5) == D(200)
-    assert finance.run(service.count_earmarks, 5) == 0
+    assert queries.earmarked(prepaid) == D(200)
+    assert finance.run(service.count_earmarks, prepaid) == D(200)
+    assert finance.run(service.count_earmarks, prepaid) == 0
     assert credit.headroom(payer).exposure == D(-200)
     in_agreement(payer)
 
 
-def test_earmarked_money_counts_as_soon_as_it_is_allocated(net: inventory.Network, payer: int) -> None:
+def test_earmarked_money_counts_as_soon_as_it_is_allocated(net: inventory.Network, payer: int, prepaid: int) -> None:
     opening(net, "300")
-    receipt(net, "200", order_id=5)
-    service.allocate_automatically(payer)
+    receipt(net, "200", order_id=prepaid)
+    assert service.allocate_automatically(payer) == []
+    owed, paid = queries.open_items(payer)
+    service.allocate([(owed.id, paid.id, D(200))])
     assert credit.headroom(payer).exposure == D(100)
     in_agreement(payer)
 
@@ -311,7 +323,9 @@ def test_days_outstanding_compare_the_receivable_with_what_was_invoiced(net: inv
     assert queries.days_outstanding(payer, DAY) is None
 
 
-def test_whatever_happens_items_buckets_and_control_account_agree(net: inventory.Network, payer: int) -> None:
+def test_whatever_happens_items_buckets_and_control_account_agree(
+    net: inventory.Network, payer: int, prepaid: int
+) -> None:
     rng = random.Random(20260302)
     boss = inventory.clerk([net.head_office, *net.units], user_id=8)
     receipts: list[int] = []
@@ -322,7 +336,7 @@ def test_whatever_happens_items_buckets_and_control_account_agree(net: inventory
             if choice < 0.25:
                 opening(net, str(rng.randint(-300, 500) or 1))
             elif choice < 0.55:
-                marked = {"order_id": 5} if rng.random() < 0.2 else {}
+                marked = {"order_id": prepaid} if rng.random() < 0.2 else {}
                 receipts.append(receipt(net, str(rng.randint(1, 400)), **marked).id)
             elif choice < 0.7:
                 made += service.allocate_automatically(payer)
