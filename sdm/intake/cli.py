@@ -13,6 +13,7 @@ from sdm.intake import registry
 from sdm.intake.service import imports, take_on
 from sdm.intake.service.mappings import body_of
 from sdm.intake.service.sources import from_path
+from sdm.kernel import audit
 
 FAULTS_SHOWN = 20
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -88,6 +89,8 @@ def take_on_files(tools: Any, files: tuple[Path, ...], mapping: str | None, dry_
     with tools.acting("take-on"), tools.progress_bar() as report:
         body = Path(mapping).read_text("utf-8") if Path(mapping).is_file() else body_of(mapping)
         outcome = take_on.run(body, [from_path(file) for file in files], dry_run=dry_run, report=report)
+        while audit.seal():
+            continue
     sys.exit(_tell(outcome, dry_run))
 
 

@@ -42,6 +42,8 @@ def load(report: Report) -> None:
         step(report)
         _note(name)
         report(name, 1, 1)
+    while audit.seal():
+        continue
 
 
 def _masters(_report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Ten months of billed sales through the take-on statements, and the money that came in for them."""
+"""A year of billed sales through the take-on statements, and the money that came in for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sdm.kernel.locks import Rank, reach
 from sdm.kernel.money import CENT, round_amount
 
 DAYS = 365
-LIVE_DAYS = 46
+LAST_DAY = 2
 BATCH_LINES = 8_000
 DIGEST = "demo-history"
 MAPPING = "demo"
@@ -77,7 +77,7 @@ def _lines() -> Iterator[list[tuple[Any, ...]]]:
     products = db.session.execute(demo.PRODUCTS, {"today": today}).all()
     last: dict[int, list[tuple[Any, ...]]] = {}
     serial = 0
-    for back in range(DAYS, LIVE_DAYS, -1):
+    for back in range(DAYS, LAST_DAY, -1):
         day = today - timedelta(days=back)
         weights = _season(products, day)
         for dealer in dealers:

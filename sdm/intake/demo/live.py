@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import select
 
 from branches.orders import service as orders
-from branches.orders.models import SalesOrderLine
+from branches.orders.models import SalesOrder, SalesOrderLine
 from branches.org import dealers_service
 from branches.org import queries as org
 from branches.org.models import Dealer, Warehouse
@@ -23,15 +23,15 @@ from finance.receivables.models import Invoice
 from finance.receivables.service import adjustments, allocation, billing, receipts, red
 from inventory.receipts import service as goods_receipts
 from inventory.shipments.models import ShipmentLine
+from sdm.auth import identity
 from sdm.auth.models import User
 from sdm.intake.demo.history import pays_late
 from sdm.intake.statements import demo as statements
 from sdm.kernel import clock, outbox
-from sdm.kernel.actor import Actor, current, use_actor
+from sdm.kernel.actor import Actor, use_actor
 from sdm.kernel.command import command
 from sdm.kernel.db import db
 from sdm.kernel.idempotency import DocumentRef
-from sdm.kernel.scope import Scope
 
 Report = Callable[[str, int, int], None]
 NAMESPACE = UUID("5f0c3b0e-59a4-4c2f-8d0e-0d9c1f2a7b10")
@@ -104,21 +104,20 @@ def _stage() -> Stage:
 
 
 @contextmanager
-def acting(unit_id: int, user_id: int, name: str) -> Iterator[Actor]:
-    """Act as a person of a unit: documents carry him, maker and checker differ."""
-    actor = replace(
-        current(), user_id=user_id, name=name, unit_id=unit_id, via="web", scope=Scope(org.subtree_ids(unit_id))
-    )
+def acting(user_id: int) -> Iterator[Actor]:
+    """Act as a person with his own rights: documents carry him, maker and checker differ."""
+    actor = identity.load_actor(user_id)
+    assert actor is not None
     with use_actor(actor):
         yield actor
 
 
 def _as(branch: Branch, role: str) -> Any:
-    return acting(branch.id, branch.users[role], role)
+    return acting(branch.users[role])
 
 
 def _head(stage: Stage, role: str) -> Any:
-    return acting(org.head_office().id, stage.head_office[role], role)
+    return acting(stage.head_office[role])
 
 
 # --- goods ------------------------------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ def _plan(stage: Stage) -> list[tuple[Branch, Story]]:
         (_over_limit, 5), (_below_floor, 4), (_short_of_goods, 4), (_overdue, 4), (_large, 3), (_late, 4), (_short_signed, 3),
         (_returned, 4), (_return_asked, 3), (_reversed, 2), (_bill_waits, 4), (_bill_drafted, 3), (_bill_refused, 2),
         (_partly_allocated, 5), (_cancelled, 2), (_short_closed, 2), (_quoted, 4), (_ordered_from_quote, 2), (_adjusted, 2),
-        (_limit_asked, 2), (_blocked, 1),
+        (_limit_asked, 2), (_blocked, 1), (_prepaid, 3),
     ]  # fmt: skip
     deck = [story for story, count in stories for _ in range(count)]
     plan = []
@@ -177,7 +176,8 @@ def _dealer(stage: Stage, branch: Branch, *, sound: bool = True, mode: str = "te
     """A dealer of the branch; a sound one pays in time, the others stopped."""
     fitting = [d for d in branch.dealers if d.settlement_mode == mode and not _tight(d)]
     wanted = [d for d in fitting if pays_late(d.place) != sound]
-    return stage.random.choice(wanted or list(branch.dealers))
+    same_mode = [d for d in branch.dealers if d.settlement_mode == mode]
+    return stage.random.choice(wanted or fitting or same_mode or list(branch.dealers))
 
 
 def _tight(dealer: Any) -> bool:
@@ -255,10 +255,13 @@ def _bill(stage: Stage, branch: Branch, days: int, dealer: Any = None) -> Docume
         return billing.issue(draft.id, stage.ago(days - 4))
 
 
-def _pay(stage: Stage, branch: Branch, dealer: Any, amount: Decimal, days: int) -> DocumentRef:
+def _pay(
+    stage: Stage, branch: Branch, dealer: Any, amount: Decimal, days: int, order_id: int | None = None
+) -> DocumentRef:
     with _as(branch, "cashier"):
         return receipts.record_receipt(receipts.ReceiptInput(
             dealer.id, amount, stage.ago(days), reference=f"PAY{stage.number:06d}", uuid=stage.uuid(f"receipt-{stage.number}"),
+                order_id=order_id,
         ))  # fmt: skip
 
 
@@ -284,6 +287,17 @@ def _partly_allocated(stage: Stage, branch: Branch) -> None:
     if stage.number % 2:
         with _as(branch, "cashier"):
             allocation.allocate_automatically(dealer.id)
+
+
+def _prepaid(stage: Stage, branch: Branch) -> None:
+    """Cash before shipment: money named for the order, then the goods leave."""
+    dealer = _dealer(stage, branch, mode="prepaid")
+    order = _order(stage, branch, 6, dealer=dealer)
+    if order.state != "confirmed" or dealer.settlement_mode != "prepaid":
+        return
+    gross = db.session.execute(select(SalesOrder.gross).where(SalesOrder.id == order.id)).scalar_one()
+    _pay(stage, branch, dealer, gross, 5, order.id)
+    _sign(stage, branch, _ship(stage, branch, order, 4), 2)
 
 
 def _billed_sale(stage: Stage, branch: Branch) -> None:
