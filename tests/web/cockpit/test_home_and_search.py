@@ -11,12 +11,14 @@ from sqlalchemy import event
 
 from branches.orders import service
 from finance.receivables import service as receivables
+from finance.receivables.models import Invoice
 from sdm.auth.models import UserRole
 from sdm.cockpit import figures, places
+from sdm.cockpit import search as finder
 from sdm.kernel import clock
 from sdm.kernel.actor import system_actor, use_actor
 from sdm.kernel.db import db
-from tests.factories import auth, org
+from tests.factories import auth, catalogue, dealers, org
 from tests.factories.orders import Shop, clerk, shipped, shop, signed
 
 
@@ -182,6 +184,55 @@ def test_search_finds_documents_dealers_and_products_by_part_of_number_name_and_
     assert made.dealer.name in quick(client, made.dealer.code[-3:])
     assert "冰箱0" in quick(client, "bx")
     assert "冰箱0" in get(client, "/search/?q=冰箱")
+
+
+def test_search_finds_what_other_books_and_the_bank_call_it(client, made):
+    with use_actor(clerk(made.branch)):
+        order = made.submit((0, 1), external_number="PO-7781")
+        _order, shipment = signed(made, (0, 2))
+        draft = receivables.apply_deliveries([shipment.id])[0]
+        receivables.submit(draft.id)
+    with use_actor(clerk(user_id=900)):
+        invoice = receivables.approve_and_issue(draft.id)
+        receipt = receivables.record_receipt(
+            receivables.ReceiptInput(made.dealer.id, Decimal(30), clock.today(), reference="ICBC-5521")
+        )
+    legal = db.session.get_one(Invoice, invoice.id).legal_number
+    auth.signed_in(client, auth.user("branch_manager", made.branch))
+
+    assert order.number in quick(client, "po-7781")
+    assert invoice.number in quick(client, legal)
+    assert invoice.number in quick(client, legal[:9].lower())
+    assert invoice.number in quick(client, f"{legal.rpartition('-')[0]}-{int(legal.rpartition('-')[2])}")
+    assert receipt.number in quick(client, "ICBC-5521")
+    assert order.number in quick(client, order.number[:8])
+    auth.signed_in(client, auth.user("branch_manager", shop().branch))
+    for text in ("PO-7781", legal, "ICBC-5521", shipment.number):
+        assert not {order.number, invoice.number, receipt.number, shipment.number} & set(quick(client, text))
+
+
+def test_search_finds_dealers_by_phone_and_tax_digits_products_by_barcode_and_pages_by_name(client, made):
+    dealer = dealers.dealer(made.branch.id, "长江电器行", phone="021-6655 4433", tax_no="913100007777")
+    product = catalogue.product("节能冰柜", barcodes=("6912345678901",))
+    auth.signed_in(client, auth.user("clerk", made.branch))
+
+    assert quick(client, "66554433") == quick(client, "0000777") == [dealer.name]
+    assert quick(client, "6912345678901") == [product.name]
+    assert "账龄" in quick(client, "账龄")
+    assert "订单" not in " ".join(quick(client, "用户"))
+
+
+def test_the_very_code_comes_first_however_many_match(client, made):
+    with use_actor(system_actor("test")):
+        for number in range(5):
+            dealers.dealer(made.branch.id, f"七星商行{number}", code=f"QX1{number}")
+        exact = dealers.dealer(made.branch.id, "远在天边的一家七星商行", code="QX1")
+    auth.signed_in(client, auth.user("clerk", made.branch))
+
+    assert quick(client, "qx1")[0] == exact.name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finder, "CANDIDATES", 2)
+        assert quick(client, "qx1")[0] == exact.name
 
 
 def test_search_shows_nothing_of_another_branch(client, made):
