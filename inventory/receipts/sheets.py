@@ -66,7 +66,7 @@ def _products(codes: Sequence[str]) -> dict[str, tuple[int, bool]]:
     return {row.code: (row.id, row.stocked) for row in rows}
 
 
-@command(Permission.GOODS_RECEIPT_POST)
+@command(Permission.TAKE_ON_RUN)
 def apply(rows: Sequence[SheetRow]) -> Applied:
     """Post a goods receipt of origin *opening* per warehouse, day and thousand lines; the same rows post only once."""
     warehouses = _warehouses(values_of(rows, "warehouse"))
@@ -124,7 +124,7 @@ def export() -> Iterable[Mapping[str, Any]]:
 OPENING_STOCK = ImportSheet(
     code="opening_stock",
     label=_l("Opening stock"),
-    permission=Permission.GOODS_RECEIPT_POST,
+    permission=Permission.TAKE_ON_RUN,
     columns=(
         Column("warehouse", _l("Warehouse code"), "code", required=True),
         Column("product", _l("Product code"), "code", required=True),

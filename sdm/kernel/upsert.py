@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, String, Text, bindparam, insert, select, update
+from sqlalchemy import Boolean, Column, String, Text, bindparam, insert, select, update
 
 from sdm.kernel import audit
 from sdm.kernel.db import db, expire_loaded
@@ -42,6 +42,9 @@ def blank(column: Column[Any]) -> Any:
         return default.arg  # type: ignore[attr-defined]
     if isinstance(column.type, String | Text):
         return ""
+    constant = getattr(column.server_default, "arg", None)
+    if isinstance(constant, str):
+        return constant == "true" if isinstance(column.type, Boolean) else column.type.python_type(constant)
     raise ValueError(f"column {column} cannot be empty")
 
 

@@ -107,7 +107,7 @@ def create_user() -> AnyResponse | str | tuple[str, int]:
 
 
 def _create(**values: Any) -> AnyResponse:
-    data = service.UserInput(grants=_wanted_grants(), **values)
+    data = service.UserInput(grants=_wanted_grants(values.get("unit_id")), **values)
     user_id = service.create_user(data)
     flash(_("User %(name)s created", name=data.login))
     return see_other("auth.user", id=user_id)
@@ -123,9 +123,9 @@ def _id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _wanted_grants() -> list[service.Grant]:
-    """Complete lines; InvalidInput for one with a role or a unit only."""
-    typed = _typed_grants()
+def _wanted_grants(own: int | None) -> list[service.Grant]:
+    """Complete lines; a role without a unit holds over `own`, the user's. InvalidInput for a unit without a role."""
+    typed = [(role, unit or own) for role, unit in _typed_grants()]
     if any(role is None or unit is None for role, unit in typed):
         raise InvalidInput([FieldError("roles", "user.half_grant")])
     return [service.Grant(role, unit) for role, unit in typed if role is not None and unit is not None]
@@ -183,7 +183,7 @@ def user_rights(id: int) -> AnyResponse | tuple[str, int]:
 
 
 def _set_rights(row: User, warehouse_ids: list[int], version: int | None) -> AnyResponse:
-    service.set_rights(row.id, _wanted_grants(), warehouse_ids, version)
+    service.set_rights(row.id, _wanted_grants(row.unit_id), warehouse_ids, version)
     flash(_("Saved"))
     return see_other("auth.user", id=row.id)
 
