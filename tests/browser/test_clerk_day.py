@@ -43,14 +43,14 @@ def test_the_clerks_morning_by_keyboard(page_zh: Any, house: Any, shots: Any) ->
     shot(page, shots, "clerk-work-place")
 
     page.keyboard.press("/")
-    page.keyboard.type("yljd")
-    expect(page.locator("#search-hits a").first).to_contain_text("永乐家电商行")
+    page.keyboard.type("yfjd")
+    expect(page.locator("#search-hits a").first).to_contain_text("永丰家电商行")
     expect(page.locator("#search-hits a.search-all")).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/dealers/\d+$"))
-    expect(page.locator("h1")).to_have_text("永乐家电商行")
+    expect(page.locator("h1")).to_have_text("永丰家电商行")
 
-    new_order(page, house.live, "永乐家电商行")
+    new_order(page, house.live, "永丰家电商行")
     for number in range(5):
         enter_line(page, house.made.codes[number], number + 1)
     expect(page.locator("[data-entry-facts]")).to_contain_text("35,300.00")
@@ -66,7 +66,7 @@ def test_the_clerks_morning_by_keyboard(page_zh: Any, house: Any, shots: Any) ->
 def test_200_pasted_lines_outlive_a_reload_and_become_one_held_order(page_zh: Any, house: Any, shots: Any) -> None:
     page, dealer_id = page_zh, house.made.dealer_ids[2]
     sign_in(page, house.live, house.made.logins["clerk"])
-    new_order(page, house.live, "浦东百货大楼")
+    new_order(page, house.live, "浦江百货大楼")
     paste(page, companies.rows_to_paste(house.made, 200))
     facts = page.locator("[data-entry-facts]")
     expect(facts).to_contain_text("200")

@@ -33,8 +33,8 @@ FAMILIES = (
     ("液晶电视", "LED", "电视", 3200), ("燃气热水器", "JSQ", "热水器", 1500),
 )  # fmt: skip
 DEALERS = (
-    ("苏宁电器徐汇店", "徐汇店", "13800138001"), ("永乐家电商行", "永乐", "13800138002"), ("浦东百货大楼", "浦百", "13800138003"),
-    ("国美电器静安店", "静安店", "13800138004"), ("杨浦五交化公司", "杨五", "13800138005"), ("宝山家电城", "宝山", "13800138006"),
+    ("恒达电器徐汇店", "徐汇店", "13800138001"), ("永丰家电商行", "永丰", "13800138002"), ("浦江百货大楼", "浦百", "13800138003"),
+    ("瑞祥电器静安店", "静安店", "13800138004"), ("杨浦五交化公司", "杨五", "13800138005"), ("宝山家电城", "宝山", "13800138006"),
     ("嘉定供销商场", "嘉供", "13800138007"), ("松江惠民电器", "惠民", "13800138008"),
 )  # fmt: skip
 PEOPLE = (
@@ -183,9 +183,9 @@ def lively(made: Company) -> None:
         made.billed(made.signed(made.order(dealer, *lines).id, days=3).id, days=2)
     made.billed(made.signed(made.order(0, (0, 20), (1, 10)).id, days=50).id, days=48)
     made.billed(made.signed(made.order(3, (4, 12)).id, days=42).id, days=40)
-    made.paid(1, "15000", "农行 20261121-118")
-    made.paid(0, "40000", "工行 88231", days=12)
-    made.paid(4, "9000", "建行 7712", days=35)
+    made.paid(1, "15000", "网银 20261121-118")
+    made.paid(0, "40000", "网银 88231", days=12)
+    made.paid(4, "9000", "电汇 7712", days=35)
     made.signed(made.order(5, (10, 5)).id, days=1)
     made.applied(made.signed(made.order(6, (11, 3)).id, days=2).id)
     made.sent(made.order(6, (12, 4), (13, 2)).id, days=9, expected_on=clock.today() - timedelta(days=4))
