@@ -13,7 +13,6 @@ from branches.catalogue.models import Product
 from branches.orders import rules, statements
 from branches.orders.models import OrderHold, QuotationLine, SalesOrder, SalesOrderLine, SalesReturnLine
 from branches.org import parameters
-from branches.org import queries as org
 from sdm.kernel import documents
 from sdm.kernel.db import db
 from sdm.kernel.errors import NotFound
@@ -21,11 +20,9 @@ from sdm.kernel.errors import NotFound
 NONE = Decimal(0)
 
 
-def goods_owner(seller_unit_id: int, warehouse_unit_id: int) -> int:
-    """Who owns the goods of a warehouse until they are invoiced: its unit, or head office where the parameter says so."""
-    if parameters.value("goods.owner", seller_unit_id) == "head_office":
-        return org.head_office().id
-    return warehouse_unit_id
+def sells_for_head_office(unit_id: int) -> bool:
+    """Whether a unit sells goods of the head office only (parameter ``goods.owner``)."""
+    return bool(parameters.value("goods.owner", unit_id) == "head_office")
 
 
 def product_ids(codes: Iterable[str]) -> dict[str, int]:

@@ -47,6 +47,9 @@ describe(
         "order.too_many_lines": N_("%(value)s lines are more than the %(max)s one order can hold; split it"),
         "order.dealer_inactive": N_("The dealer %(value)s is closed; choose another one"),
         "order.warehouse_inactive": N_("The warehouse %(value)s is closed; choose another one"),
+        "order.not_head_office": N_(
+            "%(unit)s sells goods of the head office; choose a warehouse of the head office, not %(value)s"
+        ),
         "order.no_legal_entity": N_("No legal entity is set for the dealer's branch; ask your administrator"),
         "order.unit_unknown": N_(
             "%(value)s is neither the base unit nor a pack of this product; use one of: %(choices)s"
@@ -71,6 +74,8 @@ describe(
         "return.too_much": N_("At most %(available)s can still be returned, %(value)s were asked for"),
         "return.other_dealer": N_("This delivery went to another dealer; enter a return of its own"),
         "return.not_delivered": N_("This line was not delivered or is unknown; choose a signed delivery"),
+        "return.mixed": N_("The deliveries are goods of different branches or owners; enter a return for each of them"),
+        "return.other_owner": N_("The goods belong to %(owner)s; choose one of its warehouses, not %(value)s"),
         "return.received_more": N_("%(value)s is more than the %(available)s on the return"),
         "quotation.expired": N_("The quotation was valid until %(until)s; quote again"),
     }

@@ -160,7 +160,10 @@ register(
         N_("Owner of goods until they are sold"),
         "choice",
         "seller",
-        N_("Who owns goods sold by a branch until they are invoiced: the selling branch or the head office"),
+        N_(
+            "Head office: the branch sells only goods of the head office, from its warehouses. Otherwise goods belong to the"
+            " unit of the warehouse they lie in"
+        ),
         (("seller", N_("Selling branch")), ("head_office", N_("Head office"))),
         group="goods",
     ),

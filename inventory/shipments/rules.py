@@ -18,6 +18,9 @@ describe(
         "shipment.line_missing": N_("Enter what was signed for this line"),
         "shipment.line_foreign": N_("Line %(value)s is not on this shipment"),
         "shipment.part": N_("%(value)s is not a quantity; use zero or more with at most three decimals"),
+        "shipment.billed": N_(
+            "%(value)s units of this line are billed already; have the invoice reversed before they are signed for as missing"
+        ),
         "shipment.before": N_("%(value)s is before the goods were shipped on %(shipped_on)s"),
         "shipment.future": N_("%(value)s is in the future"),
     }
@@ -58,6 +61,17 @@ def _part_faults(line_id: int, qty: Decimal, parts: Signed) -> list[FieldError]:
         details = {name: f"{value.normalize():f}" for name, value in named.items()}
         found.append(FieldError(f"lines.{line_id}", "shipment.sum", None, {**details, "qty": f"{qty.normalize():f}"}))
     return found
+
+
+def billed_faults(
+    shipped: Mapping[int, Decimal], billed: Mapping[int, Decimal], signed: Mapping[int, Signed]
+) -> list[FieldError]:
+    """Lines of which more is missing than is not billed yet (only where goods are billed when they are shipped)."""
+    return [
+        FieldError(f"lines.{line_id}", "shipment.billed", f"{billed[line_id].normalize():f}")
+        for line_id, parts in signed.items()
+        if line_id in shipped and parts.short + parts.refused > shipped[line_id] - billed[line_id]
+    ]
 
 
 def date_faults(field: str, day: date, today: date, shipped_on: date | None) -> list[FieldError]:

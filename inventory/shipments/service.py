@@ -155,7 +155,9 @@ def sign(
     documents.require_state(shipment, {"shipped"}, "sign")
     lines = lines_of(shipment.id)
     parts = {key: value if isinstance(value, Signed) else Signed(*value) for key, value in signed.items()}
-    faults = rules.signature_faults({line.id: line.qty for line in lines}, parts)
+    shipped = {line.id: line.qty for line in lines}
+    faults = rules.signature_faults(shipped, parts)
+    faults = faults or rules.billed_faults(shipped, {line.id: line.invoiced_qty for line in lines}, parts)
     _require(faults + rules.date_faults("signed_on", signed_on, clock.today(), shipment.shipped_on))
     stocked = _stocked(lines)
     _post(shipment, _signature_moves(shipment, stocked, parts), "signature", signed_on, None)

@@ -27,6 +27,7 @@ __all__ = [
     "Move",
     "ReserveLine",
     "ValueMove",
+    "lock_balances",
     "post_moves",
     "post_value",
     "release",
@@ -118,6 +119,13 @@ def post_moves(
         faults = db.session.execute(statements.APPLY_MOVES, values).all()
     if faults:
         raise InsufficientStock("stock.insufficient", shortages=[_shortage(row) for row in faults])
+
+
+def lock_balances(location_ids: Iterable[int], product_ids: Collection[int]) -> None:
+    """Lock balances in the order (location, product, lot), for documents that post to them one after the other."""
+    locks.reach(locks.Rank.BALANCE)
+    places = {"locations": sorted(set(location_ids)), "products": sorted(set(product_ids))}
+    db.session.execute(statements.LOCK_BALANCES, places)
 
 
 def _check_moves(moves: Sequence[Move]) -> None:

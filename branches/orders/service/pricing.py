@@ -186,6 +186,9 @@ def _context(row: Any, faults: Faults) -> Context | None:
     except NotFound:
         faults.add("dealer_id", "order.no_legal_entity", row.dealer_name)
         return None
+    if queries.sells_for_head_office(row.unit_id) and row.warehouse_unit_id != org.head_office().id:
+        name = org.unit(row.unit_id).name
+        faults.add("warehouse_id", "order.not_head_office", row.warehouse_name, unit=name)
     since = row.overdue_since
     return Context(
         dealer_id=row.dealer_id,
@@ -199,7 +202,7 @@ def _context(row: Any, faults: Faults) -> Context | None:
         address=row.address,
         warehouse_id=row.warehouse_id,
         warehouse_name=row.warehouse_name,
-        owner_unit_id=queries.goods_owner(row.unit_id, row.warehouse_unit_id),
+        owner_unit_id=row.warehouse_unit_id,
         legal_entity_id=legal_entity_id,
         overdue_amount=row.overdue_amount,
         overdue_days=(clock.today() - since).days if since else 0,

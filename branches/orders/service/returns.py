@@ -123,6 +123,8 @@ def _check_request(entered: ReturnInput, delivered: Mapping[int, Any]) -> None:
             code, field, value, details = fault
             faults.append(FieldError(f"lines.{index}.{field}", code, value, details))
         used[line.shipment_line_id] = used.get(line.shipment_line_id, ZERO) + line.qty
+    if len({(row.unit_id, row.owner_unit_id) for row in delivered.values()}) > 1:
+        faults.append(FieldError("lines", "return.mixed"))
     if faults:
         raise InvalidInput(faults)
 
@@ -191,7 +193,9 @@ def decide_return(
     if approve and row.created_by_id is not None and row.created_by_id == current().user_id:
         raise Forbidden("maker_checker", permission=Permission.RETURN_APPROVE)
     row.decided_by_id, row.decided_at = current().user_id, clock.now()
-    row.warehouse_id = warehouse_id or row.warehouse_id
+    if approve and warehouse_id:
+        ids = [line.shipment_line_id for line in queries.return_lines(row.id) if line.shipment_line_id]
+        row.warehouse_id = _warehouse(warehouse_id, delivered(ids)).id
     documents.step(row, "approve" if approve else "reject", "approved" if approve else "rejected", comment=comment)
     cases.withdraw(f"sales_return:{row.id}")
     return row.ref()
@@ -230,7 +234,7 @@ def receive_return(
     documents.require_state(row, {"approved"}, "receive")
     delivered = _locked_delivered([line.shipment_line_id for line in lines if line.shipment_line_id], row.id)
     quantities = _received(lines, delivered, received)
-    place = _warehouse(warehouse_id or row.warehouse_id or _only(delivered))
+    place = _warehouse(warehouse_id or row.warehouse_id or _only(delivered), delivered)
     unbilled = _note_received(lines, delivered, quantities)
     _leave_exposure(orders, delivered, lines, unbilled)
     row.warehouse_id, row.received_on = place.id, received_on or clock.today()
@@ -274,7 +278,8 @@ def _only(delivered: Mapping[int, Any]) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _warehouse(warehouse_id: int | None) -> Warehouse:
+def _warehouse(warehouse_id: int | None, delivered: Mapping[int, Any]) -> Warehouse:
+    """The warehouse in scope that goods come back to: one of the unit that owns them."""
     row = db.session.execute(
         select(Warehouse).where(Warehouse.id == warehouse_id, Warehouse.active)
     ).scalar_one_or_none()
@@ -282,6 +287,10 @@ def _warehouse(warehouse_id: int | None) -> Warehouse:
         raise InvalidInput(
             [FieldError("warehouse_id", "input.unknown" if warehouse_id else "input.required", warehouse_id)]
         )
+    owners = {found.owner_unit_id for found in delivered.values()} - {row.unit_id}
+    if owners:
+        owner = org.unit(min(owners)).name
+        raise InvalidInput([FieldError("warehouse_id", "return.other_owner", row.name, {"owner": owner})])
     return row
 
 

@@ -17,7 +17,14 @@ from finance.receivables.models import Invoice, InvoiceLine
 from finance.receivables.queries.billable import billable, billable_lines
 from finance.receivables.queries.invoices import exam_figures, lines_of, order_facts
 from finance.receivables.rules import Billable, BillLine, amounts, line_cost, line_gross, warnings_of
-from finance.receivables.service.posting import bill_shipment_lines, due_on, made_before, post_issued, tell_orders
+from finance.receivables.service.posting import (
+    Issue,
+    bill_shipment_lines,
+    due_on,
+    made_before,
+    post_issued,
+    tell_orders,
+)
 from inventory.shipments.models import Shipment
 from sdm.cases import queries as case_queries
 from sdm.cases import service as cases
@@ -330,7 +337,7 @@ def issue(invoice_id: int, invoiced_on: date | None = None, version: int | None 
     _bill(invoice, lines)
     invoice.due_on = due_on(invoice)
     invoice.issued_at = clock.now()
-    post_issued(invoice, lines, exposure=exposure)
+    post_issued([Issue(invoice, lines)], exposure)
     documents.step(invoice, "issue", "issued", gross=invoice.gross)
     outbox.record(
         "invoice.issued", "invoice", invoice.id, invoice.unit_id, payer_id=invoice.payer_id, gross=invoice.gross

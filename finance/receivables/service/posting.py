@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -53,26 +54,56 @@ def bill_shipment_lines(lines: Iterable[InvoiceLine], sign: int = 1) -> None:
         db.session.execute(statements.BILL_SHIPMENT_LINES, values)
 
 
-def post_issued(
-    invoice: Invoice,
-    lines: Sequence[InvoiceLine],
-    *,
-    exposure: Sequence[tuple[int, Buckets]] = (),
-    settles: Sequence[tuple[int, Decimal]] = (),
-    reverses_entry: int | None = None,
-) -> None:
-    """Post an invoice: exposure, open item (settled at once with ``settles``), stock, values, entry, number drawn last.
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An invoice to post with its lines.
 
-    ``settles``: (open item of an original, amount > 0) a red invoice is matched with. Locks in the order credit, open
-    items, balances, counter.
+    ``settles``: (open item of an original, amount > 0) a red invoice is matched with; ``reverses``: the invoice whose
+    entry it takes back, in whose period it belongs.
     """
-    products = products_by_id({line.product_id for line in lines})
-    credit.shift_many([*exposure, (invoice.payer_id, Buckets(items=invoice.gross))])
-    item = add_item(invoice, settles)
-    _move_goods(invoice, [line for line in lines if products[line.product_id].stocked])
-    _total(invoice, lines)
-    _post_entry(invoice, lines, products, reverses_entry)
-    _number(invoice, item)
+
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    settles: Sequence[tuple[int, Decimal]] = ()
+    reverses: Reversed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """What a reversal takes back: the entry of the original, and the period that it corrects."""
+
+    entry_id: int | None
+    period: str
+
+
+def post_issued(issues: Sequence[Issue], exposure: Sequence[tuple[int, Buckets]] = ()) -> None:
+    """Post invoices: exposure, open items (settled at once), stock, values, entries, numbers drawn last.
+
+    Locks in the order credit, open items, balances, counter, whatever the number of invoices.
+    """
+    products = products_by_id({line.product_id for issue in issues for line in issue.lines})
+    items_of = [(issue.invoice.payer_id, Buckets(items=issue.invoice.gross)) for issue in issues]
+    credit.shift_many([*exposure, *items_of])
+    items = [add_item(issue.invoice, issue.settles) for issue in issues]
+    _lock_goods(issues)
+    for issue in issues:
+        _move_goods(issue.invoice, [line for line in issue.lines if products[line.product_id].stocked])
+    for issue, item in zip(issues, items, strict=True):
+        _total(issue.invoice, issue.lines, products)
+        _post_entry(issue, products)
+        _number(issue.invoice, item)
+
+
+def _lock_goods(issues: Sequence[Issue]) -> None:
+    """Several invoices lock all their balances at once, in order; a single one does so when it moves."""
+    if len(issues) < 2:
+        return
+    places = locations.find(
+        key
+        for issue in issues
+        for key in (locations.owner_key(issue.invoice.owner_unit_id), locations.sold_key(issue.invoice.unit_id))
+    )
+    stock.lock_balances(places.values(), {line.product_id for issue in issues for line in issue.lines})
 
 
 def add_item(invoice: Invoice, settles: Sequence[tuple[int, Decimal]] = ()) -> OpenItem | None:
@@ -170,16 +201,18 @@ def _value_move(invoice: Invoice, line: InvoiceLine) -> stock.ValueMove:
     return stock.ValueMove(invoice.owner_unit_id, line.product_id, -line.qty, value, line.id, fallback)
 
 
-def _total(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
+def _total(invoice: Invoice, lines: Sequence[InvoiceLine], products: dict[int, Product]) -> None:
+    """Cost of the lines: services have none; goods without supply price cost what left inventory."""
     for line in lines:
-        if line.qty > 0 and not line.supply_price:
+        if line.qty > 0 and not products[line.product_id].stocked:
+            line.supply_price = line.cost = ZERO
+        elif line.qty > 0 and not line.supply_price:
             line.cost = line.carrying
     invoice.cost = sum((line.cost for line in lines), ZERO)
 
 
-def _post_entry(
-    invoice: Invoice, lines: Sequence[InvoiceLine], products: dict[int, Product], reverses_entry: int | None
-) -> None:
+def _post_entry(issue: Issue, products: dict[int, Product]) -> None:
+    invoice, back = issue.invoice, issue.reverses
     owner_entity = invoice.legal_entity_id
     if invoice.owner_unit_id != invoice.unit_id:
         owner_entity = org.legal_entity_id_of(invoice.owner_unit_id)
@@ -199,8 +232,9 @@ def _post_entry(
         unit_id=invoice.unit_id,
         legal_entity_id=invoice.legal_entity_id,
         posted_on=_dated(invoice),
-        reverses_id=reverses_entry,
-        lines=invoice_posting(parties, lines, categories),
+        belongs_period=back.period if back else None,
+        reverses_id=back.entry_id if back else None,
+        lines=invoice_posting(parties, issue.lines, categories),
         currency=invoice.currency,
     )
 

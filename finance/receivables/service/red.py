@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ from finance.receivables import statements
 from finance.receivables.models import Invoice, InvoiceLine, OpenItem
 from finance.receivables.queries.invoices import lines_of
 from finance.receivables.rules import taken_back
-from finance.receivables.service.posting import bill_shipment_lines, post_issued, tell_orders
+from finance.receivables.service.posting import Issue, Reversed, bill_shipment_lines, post_issued, tell_orders
 from inventory.shipments.models import Shipment, ShipmentLine
 from sdm.kernel import clock, documents, outbox
 from sdm.kernel.actor import current
@@ -30,6 +30,7 @@ from sdm.kernel.money import ZERO
 from sdm.kernel.permissions import Permission
 
 _SUMS = ("gross", "net", "vat", "cost", "carrying")
+_Part = tuple[InvoiceLine, Decimal]
 
 describe(
     {
@@ -88,7 +89,8 @@ def reverse(invoice_id: int, reason: str, reversed_on: date | None = None, versi
     _credited(parts)
     documents.step(original, "reverse", "reversed", reason=reason)
     documents.link(("invoice", original.id), ("invoice", red.id))
-    post_issued(red, made, exposure=exposure, settles=_open_items([original.id]), reverses_entry=_entry_of(original.id))
+    back = Reversed(_entry_of(original.id), ledger.period_code(original.invoiced_on or day))
+    post_issued([Issue(red, made, _open_items([original.id]), back)], exposure)
     _told(red)
     return red.ref()
 
@@ -99,26 +101,42 @@ def credit_return(
     """Red invoice for billed units taken back, at their original price less what was already credited on them.
 
     ``return_ref``: (id of the return, its unit). Joins the running command; call it before stock is moved: it locks
-    invoices, then credit account, open items, balances. None when nothing was billed. Raises InvalidInput naming lines
-    of which fewer units are billed. Cost and variance come back at their original amounts.
+    invoices, then credit account, open items, balances. None when nothing was billed, else the (first) red invoice:
+    there is one per seller, owner, payer and dealer of the originals. Raises InvalidInput naming lines of which fewer
+    units are billed. Cost and variance come back at their original amounts.
     """
     if not lines:
         return None
-    billed = _lock_billed(lines)
-    parts = _take(lines, billed)
-    originals = {line.invoice_id for line, _ in parts}
-    invoices = {row.id: row for row in lock_rows(Invoice, originals)}
-    first = invoices[min(invoices)]
+    parts = _take(lines, _lock_billed(lines))
+    invoices = {row.id: row for row in lock_rows(Invoice, {line.invoice_id for line, _ in parts})}
     day = max([credited_on or clock.today(), *(row.invoiced_on for row in invoices.values() if row.invoiced_on)])
     ledger.ensure_open(day, "credited_on")
-    one = first.id if len(invoices) == 1 else None
-    red = _red(first, day, "", original_id=one, return_id=return_ref[0])
+    issues = [_credit(return_ref[0], invoices, group, day) for group in _by_parties(parts, invoices)]
+    post_issued(issues)
+    for issue in issues:
+        _told(issue.invoice)
+    return issues[0].invoice.ref()
+
+
+def _by_parties(parts: Sequence[_Part], invoices: Mapping[int, Invoice]) -> list[list[_Part]]:
+    """Parts of invoices of the same seller, company, owner, payer and dealer, in the order of the originals."""
+    groups: dict[tuple[int, int, int, int, int], list[_Part]] = {}
+    for part in parts:
+        row = invoices[part[0].invoice_id]
+        key = (row.unit_id, row.legal_entity_id, row.owner_unit_id, row.payer_id, row.dealer_id)
+        groups.setdefault(key, []).append(part)
+    return list(groups.values())
+
+
+def _credit(return_id: int, invoices: Mapping[int, Invoice], parts: Sequence[_Part], day: date) -> Issue:
+    """The red invoice of some parts, ready to be posted."""
+    originals = {line.invoice_id for line, _ in parts}
+    first = invoices[min(originals)]
+    red = _red(first, day, "", original_id=first.id if len(originals) == 1 else None, return_id=return_id)
     made = _red_lines(red, parts)
     _credited(parts)
-    _link_return(return_ref[0], red, originals)
-    post_issued(red, made, settles=_open_items(originals))
-    _told(red)
-    return red.ref()
+    _link_return(return_id, red, originals)
+    return Issue(red, made, _open_items(originals))
 
 
 def lock_billed(shipment_line_ids: Collection[int]) -> None:

@@ -7,7 +7,7 @@ statement that finds any shortage changes nothing and answers all of them.
 
 from __future__ import annotations
 
-from inventory.stock.statements.moves import APPLY_MOVES, MAKE_BALANCES
+from inventory.stock.statements.moves import APPLY_MOVES, LOCK_BALANCES, MAKE_BALANCES
 from inventory.stock.statements.places import FIND_LOCATIONS, MAKE_LOCATIONS
 from inventory.stock.statements.reservations import CONSUME, END_EXPIRED, EXPIRED, RELEASE, RESERVE
 from inventory.stock.statements.values import LOCK_VALUES, MAKE_VALUES, WRITE_VALUES
@@ -18,6 +18,7 @@ __all__ = [
     "END_EXPIRED",
     "EXPIRED",
     "FIND_LOCATIONS",
+    "LOCK_BALANCES",
     "LOCK_VALUES",
     "MAKE_BALANCES",
     "MAKE_LOCATIONS",

@@ -84,3 +84,11 @@ ORDER BY w.location_id, w.product_id, w.lot_id
 ON CONFLICT DO NOTHING
 """
 )
+
+LOCK_BALANCES = text(
+    """
+SELECT location_id, product_id, lot_id FROM stock_balance
+WHERE location_id = ANY(CAST(:locations AS bigint[])) AND product_id = ANY(CAST(:products AS bigint[]))
+ORDER BY location_id, product_id, lot_id FOR NO KEY UPDATE
+"""
+)

@@ -13,6 +13,7 @@ from sqlalchemy import event, update
 from branches.orders import checks, queries, service
 from branches.orders.inputs import OrderChange, OrderLineInput, ReturnInput, ReturnLineInput, SignedLine
 from branches.orders.models import SalesOrder
+from branches.org import parameters
 from branches.org.models import Dealer
 from finance.receivables import service as receivables
 from inventory.shipments import service as shipments
@@ -229,3 +230,59 @@ def test_goods_do_not_leave_when_the_money_was_taken_back_after_picking(session)
         receivables.reverse_receipt(receipt_id, "退票")
         with pytest.raises(RuleViolation):
             service.send_out(shipment.id)
+
+
+# --- whose goods, whose branch ----------------------------------------------------------------------------------------
+
+
+def test_goods_come_back_into_a_warehouse_of_their_owner_only(session):
+    made = shop()
+    foreign = org.warehouse(org.branch())
+    with use_actor(clerk(made.branch)):
+        _order, shipment = signed(made, (0, 10))
+        line = shipments.lines_of(shipment.id)[0]
+        ref = service.request_return(ReturnInput(made.dealer.id, "damaged", (ReturnLineInput(line.id, D(2)),)))
+    with pytest.raises(InvalidInput) as caught:
+        approve(ref.id, warehouse_id=foreign.id)
+    assert caught.value.errors[0].field == "warehouse_id"
+    approve(ref.id)
+    with pytest.raises(InvalidInput) as caught:
+        service.receive_return(ref.id, warehouse_id=foreign.id)
+    assert caught.value.errors[0].code == "return.other_owner"
+
+
+def test_units_already_billed_cannot_be_signed_for_as_short(session, monkeypatch):
+    made = shop()
+    found = parameters.value
+    monkeypatch.setattr(
+        parameters, "value", lambda key, *rest: "shipped" if key == "billing.basis" else found(key, *rest)
+    )
+    with use_actor(clerk(made.branch)):
+        _order, shipment = shipped(made, (0, 10))
+        draft = receivables.apply_deliveries([shipment.id])[0]
+        receivables.submit(draft.id)
+    with use_actor(clerk(user_id=900)):
+        invoice = receivables.approve_and_issue(draft.id, "看过")
+    (line,) = shipments.lines_of(shipment.id)
+    with use_actor(clerk(made.branch)):
+        with pytest.raises(InvalidInput) as caught:
+            service.sign(shipment.id, {line.id: SignedLine(D(7), D(3), D(0))}, signed_by="李老板")
+        assert caught.value.errors[0].code == "shipment.billed"
+        receivables.reverse(invoice.id, "少货")
+        service.sign(shipment.id, {line.id: SignedLine(D(7), D(3), D(0))}, signed_by="李老板")
+    proved()
+
+
+def test_a_branch_that_sells_goods_of_head_office_sells_them_from_head_offices_warehouse(session, monkeypatch):
+    made = shop()
+    found = parameters.value
+    monkeypatch.setattr(
+        parameters, "value", lambda key, *rest: "head_office" if key == "goods.owner" else found(key, *rest)
+    )
+    with use_actor(clerk(made.branch)), pytest.raises(InvalidInput) as caught:
+        made.submit((0, 1))
+    assert [(fault.field, fault.code) for fault in caught.value.errors] == [("warehouse_id", "order.not_head_office")]
+    above = org.warehouse(org.head_office())
+    with use_actor(clerk()):
+        order = made.submit((0, 1), warehouse_id=above.id)
+    assert db.session.get(SalesOrder, order.id).owner_unit_id == above.unit_id
