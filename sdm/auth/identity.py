@@ -143,8 +143,9 @@ def begin_request() -> AnyResponse | None:
     if not isinstance(user, SignedInUser):
         return None
     set_actor(user.actor)
-    if user.must_change_password and request.endpoint not in PASSWORD_ENDPOINTS:
-        return _to_password_page()
+    if user.must_change_password:
+        set_actor(replace(user.actor, permissions=frozenset()))
+        return None if request.endpoint in PASSWORD_ENDPOINTS else _to_password_page()
     return None
 
 
