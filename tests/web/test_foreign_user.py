@@ -145,6 +145,7 @@ def test_a_document_page_answers_its_own_branch_and_is_absent_for_another(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_no_page_list_or_export_tells_a_stranger_anything(app: Flask, foreign: World, stranger: FlaskClient) -> None:
     found: list[str] = []
     for rule in routes(app, "GET"):
@@ -187,6 +188,7 @@ def snapshot(foreign: World) -> dict[tuple[str, int], Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_no_action_of_a_stranger_changes_anything(
     app: Flask, foreign: World, stranger: FlaskClient, method: str
