@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from branches.org import dealers_queries as queries
 from branches.org import dealers_rules as rules
-from branches.org.dealers_service import CONTACT_FIELDS, TERM_DAYS_MAX, record_moves, refresh_search
+from branches.org.dealers_service import CONTACT_FIELDS, TERM_DAYS_MAX, open_business, record_moves, refresh_search
 from branches.org.models import Dealer, DealerContact, DealerGrade, DealerParent, Person, Unit
 from branches.org.sheets import foreign_rows, foreign_units, replaced
 from sdm.kernel import audit, clock, hooks
@@ -31,6 +31,9 @@ MODES = (
 STATUSES = (("active", _l("Active")), ("blocked", _l("Blocked")), ("inactive", _l("Inactive")))
 describe(
     {
+        "sheet.limit_right": N_(
+            "You may not set credit limits; leave this column empty, finance imports the sheet of credit limits"
+        ),
         "sheet.no_limits": N_("Credit limits cannot be imported here; use the sheet of credit limits"),
         "sheet.limit_of_payer": N_("Another dealer pays for this one; give the limit %(value)s to the payer"),
         "sheet.negative": N_("%(value)s must not be negative"),
@@ -138,7 +141,24 @@ def _check_dealers(rows: Sequence[SheetRow]) -> list[RowFault]:
         faults += _own_faults(row, known.get(row.get("code") or ""))
         faults += _payer_fault(row, known, in_file)
     faults += _parent_loops(rows, known)
+    faults += _open_faults(rows, known)
     return faults
+
+
+def _open_faults(rows: Sequence[SheetRow], known: Mapping[str, Dealer]) -> Iterator[RowFault]:
+    """Dealers that would move to another unit or become inactive with open business; only those are asked about."""
+    units = ids_by(Unit, values_of(rows, "unit"))
+    for row in rows:
+        dealer = known.get(row.get("code") or "")
+        if dealer is None:
+            continue
+        moves = row.get("unit") and units.get(row.get("unit")) not in (None, dealer.unit_id)
+        ends = row.get("status") == "inactive" and dealer.status != "inactive"
+        said = open_business(dealer.id) if moves or ends else ""
+        if said and moves:
+            yield RowFault(row.number, "unit", rules.MOVE_OPEN, None, {"reasons": said})
+        if said and ends:
+            yield RowFault(row.number, "status", rules.OPEN_BUSINESS, None, {"name": dealer.name, "reasons": said})
 
 
 def _own_faults(row: SheetRow, dealer: Dealer | None) -> Iterator[RowFault]:
@@ -150,6 +170,8 @@ def _own_faults(row: SheetRow, dealer: Dealer | None) -> Iterator[RowFault]:
         yield RowFault(row.number, "term_days", "dealer.term_prepaid", days)
     if limit is not None and limit < 0:
         yield RowFault(row.number, "credit_limit", "sheet.negative", limit)
+    elif limit is not None and not current().can(Permission.CREDIT_LIMIT_APPROVE):
+        yield RowFault(row.number, "credit_limit", "sheet.limit_right", limit)
     elif limit is not None and not hooks.has("dealer.limits"):
         yield RowFault(row.number, "credit_limit", "sheet.no_limits", limit)
     payer = row.get("payer") if row.has("payer") else (dealer.payer_id if dealer else None)
@@ -309,9 +331,11 @@ def _limits(rows: Sequence[SheetRow], done: Upserted) -> None:
     itself = set(db.session.execute(payers.where(pays_itself)).scalars())
     limits = {done.ids[row.values["code"]]: row.get("credit_limit") for row in rows}
     limits = {dealer_id: limit for dealer_id, limit in limits.items() if dealer_id in itself}
-    if limits and hooks.has("dealer.limits"):
-        if not current().can(Permission.CREDIT_LIMIT_APPROVE):
+    if not current().can(Permission.CREDIT_LIMIT_APPROVE):
+        if any(limit is not None for limit in limits.values()):
             raise Forbidden("forbidden", permission=str(Permission.CREDIT_LIMIT_APPROVE))
+        return
+    if limits and hooks.has("dealer.limits"):
         hooks.call("dealer.limits", limits)
 
 

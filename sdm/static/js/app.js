@@ -18,8 +18,17 @@ document.addEventListener("htmx:config:request", (event) => {
 document.addEventListener("htmx:response:error", (event) => {
   const status = event.detail.ctx.response?.status;
   if (status === 401) askToSignIn();
-  else if (status >= 500) toast(t("failed", { reason: status }), "bad");
+  else if (status >= 400 && status !== 422) toast(reasonOf(event.detail.ctx) || t("failed", { reason: status }), "bad");
 });
+
+/** What a refused request answers in words, if anything. */
+function reasonOf(ctx) {
+  try {
+    return JSON.parse(ctx.text).detail;
+  } catch {
+    return "";
+  }
+}
 document.addEventListener("htmx:after:swap", () => refresh());
 
 function refresh() {
