@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,15 @@ def serve(app: Flask) -> Iterator[str]:
         thread.join(timeout=10)
         server.server_close()
         with app.app_context():
+            _wait_for_requests()
             db.engine.dispose()
+
+
+def _wait_for_requests() -> None:
+    """Until the last answer gave its connection back: a page that was closed may still be asking."""
+    deadline = time.monotonic() + 10
+    while db.engine.pool.checkedout() and time.monotonic() < deadline:  # type: ignore[attr-defined]
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
