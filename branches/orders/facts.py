@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
-from branches.orders.models import SalesOrder, SalesOrderLine
+from branches.orders.models import Quotation, SalesOrder, SalesOrderLine, SalesReturn
 from sdm.kernel.db import db
+from sdm.kernel.errors import N_
 from sdm.kernel.locks import lock_rows
+from sdm.kernel.scope import whole_network
 
 
 def of_lines(order_line_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Hook ``invoice.order_facts``: per order line term_days, floor_price, order_id; one statement.
+    """Hook ``invoice.order_facts``: per order line term_days, floor_price, order_id, payer_id; one statement.
 
     The lines come from deliveries that are in the actor's scope.
     """
     line, head = SalesOrderLine.__table__, SalesOrder.__table__
     statement = (
-        select(line.c.id, line.c.order_id, line.c.floor_price, head.c.term_days)
+        select(line.c.id, line.c.order_id, line.c.floor_price, head.c.term_days, head.c.payer_id)
         .join(head, head.c.id == line.c.order_id)
         .where(line.c.id.in_(sorted(set(order_line_ids))))
     )
-    return {
-        row.id: {"term_days": row.term_days, "floor_price": row.floor_price, "order_id": row.order_id}
-        for row in db.session.execute(statement)
-    }
+    names = ("term_days", "floor_price", "order_id", "payer_id")
+    return {row.id: {name: getattr(row, name) for name in names} for row in db.session.execute(statement)}
 
 
 def of_receipt(order_id: int) -> dict[str, Any] | None:
@@ -40,3 +40,25 @@ def of_receipt(order_id: int) -> dict[str, Any] | None:
     (row,) = found
     waits = row.settlement_mode == "prepaid" and row.state in {"submitted", "held", "confirmed", "part_shipped"}
     return {"payer_id": row.payer_id, "waits": waits}
+
+
+OPEN = (
+    (SalesOrder, ("submitted", "held", "confirmed", "part_shipped"), N_("open orders")),
+    (SalesOrder, ("shipped", "short_closed"), N_("deliveries to bill")),
+    (SalesReturn, ("requested", "approved", "received"), N_("open returns")),
+    (Quotation, ("open",), N_("open quotations")),
+)
+
+
+def obstacles(dealer_id: int) -> list[Any]:
+    """Hook ``dealer.obstacles``: kinds of documents that are open for a dealer, or that he pays for; one short query each."""
+    with whole_network("open business of a dealer who moves or ends"):
+        return [word for model, states, word in OPEN if _any(model, states, dealer_id)]
+
+
+def _any(model: Any, states: tuple[str, ...], dealer_id: int) -> bool:
+    mine = model.dealer_id == dealer_id
+    if hasattr(model, "payer_id"):
+        mine = or_(mine, model.payer_id == dealer_id)
+    found = select(model.id).where(mine, model.state.in_(states)).limit(1)
+    return db.session.execute(found).first() is not None

@@ -23,6 +23,8 @@ MERGE_UNIT = "dealer.merge_unit"
 MERGE_COLLECTIVE = "dealer.merge_collective"
 MERGE_OPEN = "dealer.merge_open"
 MERGED = "dealer.merged"
+OPEN_BUSINESS = "dealer.open_business"
+MOVE_OPEN = "dealer.move_open"
 
 describe(
     {
@@ -37,6 +39,8 @@ describe(
         MERGE_UNIT: N_("Both dealers must belong to the same unit; move one of them first"),
         MERGE_COLLECTIVE: N_("A collective dealer cannot be merged"),
         MERGE_OPEN: N_("The double still has open business: %(reasons)s; finish it first"),
+        OPEN_BUSINESS: N_("%(name)s still has open business: %(reasons)s; finish it first, or block the dealer"),
+        MOVE_OPEN: N_("The dealer still has open business with its branch: %(reasons)s; finish it before it moves"),
         MERGED: N_("This dealer was merged into another one and cannot be changed"),
         "dealer.block_reason": N_("Say why the dealer is blocked"),
         "dealer.term_prepaid": N_("A dealer who pays before shipment has no payment term; set 0 days"),

@@ -1,8 +1,9 @@
 """Commands on dealers: entering, changing, blocking, moving in the channel, merging doubles; grades and contacts.
 
 Hooks called in the same transaction: `dealer.created(dealer_id, unit_id)` (its credit account is opened),
-`dealer.moved(dealer_id, unit_id)` after a change of unit, `dealer.obstacles(dealer_id) -> reasons` before a merge,
-`dealer.merged(source_id, target_id)`.
+`dealer.moved(dealer_id, unit_id)` after a change of unit, `dealer.merged(source_id, target_id)`. Before a merge, a change of
+unit and setting inactive `dealer.obstacles(dealer_id) -> reasons` names open business; before a merge also
+`dealer.holdings(dealer_id) -> reasons`, what the dealer holds.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def change_dealer(dealer_id: int, version: int | None, values: Mapping[str, Any]
     before = {key: getattr(row, key) for key in chosen}
     _require({**{key: getattr(row, key) for key in DEALER_FIELDS}, **chosen}, dealer_id, None)
     changes = audit.changed(before, chosen)
+    if "unit_id" in changes:
+        _require_movable(dealer_id)
     for key in changes:
         setattr(row, key, chosen[key])
     row.version += 1
@@ -108,7 +111,10 @@ def unblock_dealer(dealer_id: int, version: int | None = None) -> int:
 
 @command(Permission.DEALER_EDIT)
 def deactivate_dealer(dealer_id: int, version: int | None = None) -> int:
-    """Take a dealer off the pick lists; its documents and balances stay. Returns the new version."""
+    """Take a dealer off the pick lists; its documents stay. Returns the new version. Conflict names open business."""
+    row, said = locked(dealer_id, version), open_business(dealer_id)
+    if said:
+        raise Conflict(rules.OPEN_BUSINESS, name=row.name, reasons=said)
     return _set_status(dealer_id, version, {"active", "blocked"}, "inactive", "")
 
 
@@ -141,6 +147,19 @@ def locked(dealer_id: int, version: int | None = None) -> Dealer:
     if rows[0].merged_into_id is not None:
         raise Conflict(rules.MERGED)
     return rows[0]
+
+
+def open_business(dealer_id: int, *more: str) -> str:
+    """What a dealer still has going on, in words for a message; empty when nothing. ``more``: further hooks to ask."""
+    asked = [found for name in ("dealer.obstacles", *more) for found in hooks.call(name, dealer_id)]
+    return ", ".join(dict.fromkeys(translate(str(reason)) for reasons in asked for reason in reasons))
+
+
+def _require_movable(dealer_id: int) -> None:
+    """Goods and money stay in the books of the branch that has them, so a dealer moves when nothing is open."""
+    said = open_business(dealer_id)
+    if said:
+        raise InvalidInput([FieldError("unit_id", rules.MOVE_OPEN, None, {"reasons": said})])
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -399,9 +418,8 @@ def _require_mergeable(source: Dealer, target: Dealer) -> None:
         faults.append(FieldError("target_id", rules.NOT_SELECTABLE, target.name))
     if queries.pays_for_others(source.id):
         faults.append(FieldError("source_id", rules.PAYER_HAS_PAYERS))
-    reasons = [reason for found in hooks.call("dealer.obstacles", source.id) for reason in found]
-    if reasons:
-        said = ", ".join(translate(str(reason)) for reason in reasons)
+    said = open_business(source.id, "dealer.holdings")
+    if said:
         faults.append(FieldError("source_id", rules.MERGE_OPEN, source.name, {"reasons": said}))
     if faults:
         raise InvalidInput(faults)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from branches.org import dealers_queries as queries
 from branches.org import dealers_rules as rules
-from branches.org.dealers_service import CONTACT_FIELDS, TERM_DAYS_MAX, record_moves, refresh_search
+from branches.org.dealers_service import CONTACT_FIELDS, TERM_DAYS_MAX, open_business, record_moves, refresh_search
 from branches.org.models import Dealer, DealerContact, DealerGrade, DealerParent, Person, Unit
 from branches.org.sheets import foreign_rows, foreign_units, replaced
 from sdm.kernel import audit, clock, hooks
@@ -141,7 +141,24 @@ def _check_dealers(rows: Sequence[SheetRow]) -> list[RowFault]:
         faults += _own_faults(row, known.get(row.get("code") or ""))
         faults += _payer_fault(row, known, in_file)
     faults += _parent_loops(rows, known)
+    faults += _open_faults(rows, known)
     return faults
+
+
+def _open_faults(rows: Sequence[SheetRow], known: Mapping[str, Dealer]) -> Iterator[RowFault]:
+    """Dealers that would move to another unit or become inactive with open business; only those are asked about."""
+    units = ids_by(Unit, values_of(rows, "unit"))
+    for row in rows:
+        dealer = known.get(row.get("code") or "")
+        if dealer is None:
+            continue
+        moves = row.get("unit") and units.get(row.get("unit")) not in (None, dealer.unit_id)
+        ends = row.get("status") == "inactive" and dealer.status != "inactive"
+        said = open_business(dealer.id) if moves or ends else ""
+        if said and moves:
+            yield RowFault(row.number, "unit", rules.MOVE_OPEN, None, {"reasons": said})
+        if said and ends:
+            yield RowFault(row.number, "status", rules.OPEN_BUSINESS, None, {"name": dealer.name, "reasons": said})
 
 
 def _own_faults(row: SheetRow, dealer: Dealer | None) -> Iterator[RowFault]:

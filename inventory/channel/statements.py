@@ -59,6 +59,10 @@ RETURNING id
 """
 )
 
+# A dealer who moves to another branch takes his place and his goods along; ledger rows stay as they are.
+MOVE_PLACE = text("UPDATE location SET unit_id = :unit_id WHERE dealer_id = :dealer_id")
+MOVE_BUCKETS = text("UPDATE stock_bucket SET unit_id = :unit_id WHERE dealer_id = :dealer_id")
+
 # For doctor: buckets whose remainder is not what was received less what was used.
 WRONG_REMAINDERS = text(
     """

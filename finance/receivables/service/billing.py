@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -80,7 +80,7 @@ def apply(application: BillInput) -> DocumentRef:
 def apply_deliveries(shipment_ids: Collection[int], source: str = "clerk") -> list[DocumentRef]:
     """Draft invoices for all that is billable of deliveries: one per seller, owner and payer."""
     groups: dict[tuple[int, int, int], list[Billable]] = {}
-    for line in billable(shipment_ids=shipment_ids, limit=10 * LINES_MAX):
+    for line in _as_ordered(billable(shipment_ids=shipment_ids, limit=10 * LINES_MAX)):
         groups.setdefault((line.unit_id, line.owner_unit_id, line.payer_id), []).append(line)
     if not groups:
         raise Conflict("invoice.nothing_billable")
@@ -96,7 +96,8 @@ def _checked(lines: Sequence[BillLine]) -> list[tuple[Billable, Decimal]]:
         raise InvalidInput([FieldError("lines", "invoice.empty")])
     if len(lines) > LINES_MAX:
         raise InvalidInput([FieldError("lines", "invoice.too_many", len(lines), {"max": LINES_MAX})])
-    left = billable_lines([line.shipment_line_id for line in lines])
+    read = billable_lines([line.shipment_line_id for line in lines])
+    left = {line.shipment_line_id: line for line in _as_ordered(list(read.values()))}
     faults, found = [], []
     for index, line in enumerate(lines):
         known = left.get(line.shipment_line_id)
@@ -112,6 +113,13 @@ def _checked(lines: Sequence[BillLine]) -> list[tuple[Billable, Decimal]]:
     if faults:
         raise InvalidInput(faults)
     return found
+
+
+def _as_ordered(lines: Sequence[Billable]) -> list[Billable]:
+    """The lines with the payer of their order, whose exposure they are in, whoever pays for the dealer now."""
+    facts = order_facts([line.order_line_id for line in lines if line.order_line_id])
+    payers = {line_id: fact["payer_id"] for line_id, fact in facts.items() if fact.get("payer_id")}
+    return [replace(line, payer_id=payers.get(line.order_line_id or 0, line.payer_id)) for line in lines]
 
 
 def _mixed(found: Sequence[Billable]) -> list[FieldError]:
