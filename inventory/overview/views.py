@@ -332,7 +332,9 @@ def _placed_spec() -> ListSpec:
     return ListSpec(
         name="goods_placed",
         title=_l("Goods placed"),
-        note=_l("Goods with dealers at the price they got them; delivered goods that nobody invoiced yet are unpaid"),
+        note=_l(
+            "Goods with dealers at the price they got them; unpaid is what is not invoiced yet, and what is invoiced and open"
+        ),
         select=statement,
         id=Dealer.id,
         default_sort="-value",

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import Integer, Select, case, cast, func, literal, select
+from sqlalchemy import Integer, Numeric, Select, case, cast, func, literal, select
 from sqlalchemy.orm import aliased
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -18,6 +18,7 @@ from finance.credit import queries as credit
 from finance.receivables import queries
 from finance.receivables.models import OpenItem
 from finance.receivables.views.blueprint import ITEM_KINDS, blueprint
+from inventory.overview.views import PLACED_COLUMNS
 from sdm.kernel import clock, excel
 from sdm.kernel.db import db
 from sdm.kernel.errors import NotFound
@@ -33,6 +34,31 @@ PAGES = {
     "receipt": "receipts.show",
     "receivable_adjustment": "receivables.adjustment",
 }
+
+
+def _unpaid() -> Any:
+    """SQL: what a dealer's own documents leave to be paid, credits subtracted; scoped like every read."""
+    total = func.coalesce(func.sum(OpenItem.open_amount), cast(0, Numeric(18, 2)))
+    mine = (OpenItem.payer_id == func.coalesce(Dealer.payer_id, Dealer.id)) & (OpenItem.dealer_id == Dealer.id)
+    found = select(total).where(mine, OpenItem.open_amount != 0)
+    return cast(found.correlate(Dealer).scalar_subquery(), Numeric(18, 2))
+
+
+def _items_url(row: Any) -> str | None:
+    return url_or_none("receivables.items", dealer=row.id)
+
+
+PLACED_COLUMNS.append(
+    Column(
+        "unpaid",
+        _l("Invoiced, unpaid"),
+        _unpaid(),
+        "amount",
+        total=True,
+        link=_items_url,
+        permission=Permission.RECEIVABLE_READ,
+    )
+)
 
 
 def document_url(kind: str, document_id: int) -> str | None:
@@ -131,6 +157,15 @@ def _item_columns() -> tuple[Column, ...]:
             picker="dealer",
             filter_expr=OpenItem.payer_id,
             link=lambda row: url_or_none("receivables.account", payer_id=row.payer_id),
+        ),
+        Column(
+            "dealer",
+            _l("Dealer"),
+            select(Dealer.name).where(Dealer.id == OpenItem.dealer_id).correlate(OpenItem).scalar_subquery(),
+            filter="picker",
+            picker="dealer",
+            filter_expr=OpenItem.dealer_id,
+            visible=False,
         ),
         Column("unit", _l("Branch"), Unit.name, filter="picker", picker="unit", filter_expr=OpenItem.unit_id),
         Column("dated_on", _l("Document date"), OpenItem.dated_on, "date", filter="date-range"),

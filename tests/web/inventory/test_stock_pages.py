@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from finance.receivables import service as receivables
 from inventory.overview import queries
 from inventory.receipts import sheets
 from inventory.shipments import service as shipments
@@ -17,6 +18,7 @@ from inventory.stock.service import Move, ValueMove, post_moves, post_value
 from sdm.kernel import command, documents, hooks
 from sdm.kernel.actor import system_actor, use_actor
 from sdm.kernel.db import db
+from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import SheetRow
 from tests.factories.inventory import DAY, clerk, network, put_in, sign_in
 
@@ -155,6 +157,20 @@ def test_goods_placed_tell_quantity_value_and_what_is_not_invoiced(net, client):
 
     assert "分公司0商贸" in shown
     assert "400" in shown
+
+
+def test_goods_placed_tell_what_is_invoiced_and_not_paid_to_those_who_may_know(net, client, monkeypatch, app):
+    opened = [
+        receivables.OpeningItem(net.dealers[0], number, DAY, DAY, D(amount))
+        for number, amount in (("A", "777.70"), ("B", "-77.70"))
+    ]
+    receivables.post_opening([*opened, receivables.OpeningItem(net.dealers[1], "C", DAY, DAY, D("55.50"))])
+
+    assert ",700.00" in text_of(client, "/stock/placed?export=csv")
+    listed = text_of(client, f"/receivables/items?dealer={net.dealers[0]}&export=csv")
+    assert "777.70" in listed and "55.50" not in listed
+    sign_in(monkeypatch, app, clerk([net.units[0]], Permission.CHANNEL_READ, Permission.STOCK_READ))
+    assert "700.00" not in text_of(client, "/stock/placed?export=csv")
 
 
 def test_opening_stock_is_imported_once_and_every_fault_is_told(net):
