@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -56,7 +57,8 @@ def apply_opening(rows: Sequence[SheetRow]) -> Applied:
 
 def _opening_item(row: SheetRow, dealer: Dealer) -> OpeningItem:
     day = row.get("date")
-    return OpeningItem(dealer.id, row.get("number"), day, row.get("due_on") or day, row.get("amount"))
+    due_on = row.get("due_on") or day + timedelta(days=dealer.term_days)
+    return OpeningItem(dealer.id, row.get("number"), day, due_on, row.get("amount"))
 
 
 def export_opening() -> Iterable[Mapping[str, Any]]:
@@ -147,7 +149,9 @@ SHEETS = (
             Column("dealer", _l("Dealer code"), "code", required=True),
             Column("number", _l("Document number"), "code", required=True, max_length=64),
             Column("date", _l("Document date"), "date", required=True),
-            Column("due_on", _l("Due date"), "date"),
+            Column(
+                "due_on", _l("Due date"), "date", help=_l("Empty: the dealer's days of credit after the document date")
+            ),
             Column("amount", _l("Amount"), "amount", required=True, help=_l("Negative: a prepayment of the dealer")),
         ),
         ("dealer", "number"),

@@ -11,7 +11,7 @@ from branches.org.models import Dealer, Unit
 from sdm.intake.models import ControlTotal
 from sdm.intake.service import control_totals
 from sdm.kernel.db import db
-from sdm.kernel.i18n import _l
+from sdm.kernel.i18n import _l, translate
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import Applied, Column, ImportSheet, RowFault, SheetRow, repeated, unknown, values_of
 
@@ -64,7 +64,7 @@ SHEETS = (
         permission=Permission.CONTROL_TOTALS,
         columns=(
             Column(
-                "measure", _l("Figure"), "choice", required=True, choices=tuple(control_totals.MEASURES.items()),
+                "measure", _l("Figure"), "choice", required=True, choices=lambda: [(code, translate(word)) for code, word in control_totals.MEASURES.items()],
                 help=_l("Which figure of the old books this is"),
             ),
             Column("entered", _l("Control total"), "quantity", required=True),

@@ -78,7 +78,7 @@ def _change_password(present: str, wanted: str, again: str) -> AnyResponse:
         raise InvalidInput([FieldError("again", "password.again")])
     service.change_password(present, wanted, token=session_token())
     flash(_("Password changed; you were signed out everywhere else"))
-    return see_other("auth.profile")
+    return see_other("home.index")
 
 
 @view()
