@@ -57,6 +57,10 @@ def _export() -> Iterable[Mapping[str, Any]]:
         }  # fmt: skip
 
 
+def _measures() -> list[tuple[str, str]]:
+    return [(code, translate(word)) for code, word in control_totals.MEASURES.items()]
+
+
 SHEETS = (
     ImportSheet(
         code="control_totals",
@@ -64,7 +68,7 @@ SHEETS = (
         permission=Permission.CONTROL_TOTALS,
         columns=(
             Column(
-                "measure", _l("Figure"), "choice", required=True, choices=lambda: [(code, translate(word)) for code, word in control_totals.MEASURES.items()],
+                "measure", _l("Figure"), "choice", required=True, choices=_measures,
                 help=_l("Which figure of the old books this is"),
             ),
             Column("entered", _l("Control total"), "quantity", required=True),
