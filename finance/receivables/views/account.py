@@ -44,7 +44,7 @@ def _unpaid() -> Any:
     return cast(found.correlate(Dealer).scalar_subquery(), Numeric(18, 2))
 
 
-def _items_url(row: Any) -> str | None:
+def _unpaid_url(row: Any) -> str | None:
     return url_or_none("receivables.items", dealer=row.id)
 
 
@@ -55,7 +55,7 @@ PLACED_COLUMNS.append(
         _unpaid(),
         "amount",
         total=True,
-        link=_items_url,
+        link=_unpaid_url,
         permission=Permission.RECEIVABLE_READ,
     )
 )
