@@ -199,6 +199,9 @@ def sign(
         signed_by,
     )
     outbox.record("shipment.signed", Shipment.kind, shipment.id, shipment.unit_id, order_id=shipment.order_id)
+    if any(part.refused for part in parts.values()):
+        place = {"warehouse_id": shipment.warehouse_id}
+        outbox.record("stock.freed", Shipment.kind, shipment.id, shipment.unit_id, **place)
     return shipment.ref()
 
 

@@ -17,7 +17,7 @@ from branches.org import parameters
 from branches.org.models import Dealer
 from finance.receivables import service as receivables
 from inventory.shipments import service as shipments
-from sdm.kernel import clock
+from sdm.kernel import clock, outbox
 from sdm.kernel.actor import use_actor
 from sdm.kernel.db import db
 from sdm.kernel.errors import Conflict, InvalidInput, RuleViolation
@@ -165,6 +165,18 @@ def _past() -> Any:
     from datetime import timedelta
 
     return clock.today() - timedelta(days=20)
+
+
+def test_goods_that_were_refused_and_given_up_free_an_order_that_waits_for_them(session):
+    made = shop(stock=10)
+    with use_actor(clerk(made.branch)):
+        _order, shipment = shipped(made, (0, 10))
+        waiting = made.submit((0, 3))
+        assert state(waiting.id) == "held"
+        (line,) = shipments.lines_of(shipment.id)
+        service.sign(shipment.id, {line.id: SignedLine(D(6), D(0), D(4))}, signed_by="李老板", reopen=False)
+    outbox.run_readers()
+    assert state(waiting.id) == "confirmed"
 
 
 # --- paid in advance --------------------------------------------------------------------------------------------------
