@@ -301,7 +301,7 @@ LOCK_BUCKETS = text(
 SELECT b.id FROM stock_bucket b
 WHERE b.remaining_qty > 0 AND (b.dealer_id, b.product_id) IN (
   SELECT dealer_id, product_id FROM b_line WHERE kind = 'r' AND stocked
-) ORDER BY b.dealer_id, b.product_id, b.received_on, b.id FOR NO KEY UPDATE
+) ORDER BY b.id FOR NO KEY UPDATE
 """
 )
 BUCKET_USES = text(
