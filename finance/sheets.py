@@ -57,8 +57,9 @@ def apply_opening(rows: Sequence[SheetRow]) -> Applied:
 
 def _opening_item(row: SheetRow, dealer: Dealer) -> OpeningItem:
     day = row.get("date")
-    due_on = row.get("due_on") or day + timedelta(days=dealer.term_days)
-    return OpeningItem(dealer.id, row.get("number"), day, due_on, row.get("amount"))
+    amount = row.get("amount")
+    due_on = row.get("due_on") or (day + timedelta(days=dealer.term_days) if amount > 0 else day)
+    return OpeningItem(dealer.id, row.get("number"), day, due_on, amount)
 
 
 def export_opening() -> Iterable[Mapping[str, Any]]:
