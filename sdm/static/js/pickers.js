@@ -64,8 +64,16 @@ export async function attachPickers(root) {
   for (const select of waiting) if (!select.tomselect && select.isConnected) make(TomSelect, select);
 }
 
+/** A click on a picker that has the focus already leaves it there: what is typed next must arrive. */
+function open(control) {
+  if (control.activeItems.length) control.clearActiveItems();
+  control.focus();
+  control.open();
+}
+
 function make(TomSelect, select) {
   for (const option of select.options) if (option.value) option.dataset.data = JSON.stringify({ id: option.value, label: option.textContent });
   const control = new TomSelect(select, settings(select));
+  control.hook("instead", "onClick", () => open(control));
   if (select.autofocus && matchMedia("(min-width: 641px)").matches && (document.activeElement === document.body || document.activeElement === select)) control.focus();
 }
