@@ -21,6 +21,7 @@ from sdm.app.embedded import DatabaseUnavailable
 from sdm.kernel.db import db, translate
 from sdm.kernel.errors import (
     N_,
+    TEXTS,
     BadRequest,
     Busy,
     Conflict,
@@ -37,6 +38,7 @@ from sdm.kernel.errors import (
     describe,
 )
 from sdm.kernel.i18n import error_text
+from sdm.kernel.i18n import translate as in_words
 from sdm.kernel.web import is_partial, jsonable, wants_json
 
 STATUSES: dict[type[SdmError], int] = {
@@ -204,7 +206,14 @@ def field_problem(fault: FieldError) -> dict[str, Any]:
 
 def _page(status: int, code: str, detail: str, error: SdmError | None, incident: str | None) -> str:
     faults = error.errors if isinstance(error, InvalidInput) else []
-    context = {"status": status, "title": _title(status), "detail": detail, "code": code, "incident": incident}
+    known = TEXTS.get(f"http.{status}")
+    context = {
+        "status": status,
+        "title": in_words(known, {"incident": incident or ""}) if known else "",
+        "detail": detail,
+        "code": code,
+        "incident": incident,
+    }
     try:
         return render_template(
             "errors/error.html", error=error, errors_found=[(f.field, error_text(f)) for f in faults], **context

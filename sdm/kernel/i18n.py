@@ -71,4 +71,13 @@ def error_text(error: SdmError | FieldError) -> str:
     if template is None:
         return error.code
     details = {"value": error.value, **error.details} if isinstance(error, FieldError) else error.details
+    if isinstance(details.get("kind"), str):
+        details = {**details, "kind": _kind_word(details["kind"])}
     return translate(template, details)
+
+
+def _kind_word(kind: str) -> str:
+    """A kind of document in the reader's language: `sales_order` → 销售订单, or "sales order"."""
+    english = kind.replace("_", " ")
+    word = gettext(english.capitalize())
+    return english if word == english.capitalize() else word
