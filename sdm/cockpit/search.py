@@ -222,7 +222,15 @@ def _products(text: str, limit: int) -> Group:
     """Products by code, name, specification, initials and barcode."""
     if not may(Permission.PRODUCT_READ):
         return Group("", [])
-    columns = (Product.id, Product.code, Product.name, Product.pinyin, Product.specification, Product.brand, Product.status)
+    columns = (
+        Product.id,
+        Product.code,
+        Product.name,
+        Product.pinyin,
+        Product.specification,
+        Product.brand,
+        Product.status,
+    )
     hits = []
     for row in _found(catalogue.searched(text), Product, columns, text, limit):
         url = url_or_none("catalogue.show", id=row.id)
