@@ -28,7 +28,7 @@ from sdm.kernel.actor import current
 from sdm.kernel.db import db
 from sdm.kernel.errors import InvalidInput
 
-__all__ = ["NewLine", "NewShipment", "Signed", "cancel", "create", "lines_of", "plan", "send_out", "sign"]
+__all__ = ["NewLine", "NewShipment", "Signed", "cancel", "create", "lines_of", "places_of", "plan", "send_out", "sign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,17 @@ def _signature_moves(
         for name, key in targets.items()
         if getattr(parts[line.id], name) > 0
     ]
+
+
+def places_of(shipment: Shipment) -> tuple[list[int], list[int]]:
+    """(locations, products) whose balances a signature may change, for callers that change others of them before."""
+    keys = [
+        locations.transit_key(shipment.owner_unit_id),
+        locations.dealer_key(shipment.dealer_id),
+        locations.claims_key(shipment.owner_unit_id),
+        locations.warehouse_key(_warehouse(shipment)),
+    ]
+    return sorted(locations.ensure(keys).values()), sorted({line.product_id for line in lines_of(shipment.id)})
 
 
 def _write_parts(parts: Mapping[int, Signed]) -> None:

@@ -121,11 +121,27 @@ def post_moves(
         raise InsufficientStock("stock.insufficient", shortages=[_shortage(row) for row in faults])
 
 
-def lock_balances(location_ids: Iterable[int], product_ids: Collection[int]) -> None:
-    """Lock balances in the order (location, product, lot), for documents that post to them one after the other."""
+def lock_balances(
+    location_ids: Iterable[int],
+    product_ids: Iterable[int],
+    *,
+    warehouse_id: int = 0,
+    held_by: tuple[str, int] = ("", 0),
+) -> None:
+    """Lock balances in the order (location, product, lot), for what changes them in several steps of one transaction.
+
+    Those of the products at the places and in the warehouse, and those of what the document ``held_by`` (kind, id) has
+    reserved. Giving back and taking anew without this would lock out of order.
+    """
     locks.reach(locks.Rank.BALANCE)
-    places = {"locations": sorted(set(location_ids)), "products": sorted(set(product_ids))}
-    db.session.execute(statements.LOCK_BALANCES, places)
+    wanted = {
+        "locations": sorted(set(location_ids)),
+        "products": sorted(set(product_ids)),
+        "warehouse": warehouse_id,
+        "kind": held_by[0],
+        "id": held_by[1],
+    }
+    db.session.execute(statements.LOCK_BALANCES, wanted)
 
 
 def _check_moves(moves: Sequence[Move]) -> None:

@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from branches.orders import service as orders
-from branches.orders.inputs import OrderInput, OrderLineInput
+from branches.orders.inputs import OrderChange, OrderInput, OrderLineInput
 from finance.credit import statements as credit_statements
 from sdm.kernel import command
 from sdm.kernel.actor import use_actor
@@ -71,6 +71,27 @@ def test_random_documents_of_sixteen_clients_neither_deadlock_nor_drift(
     assert retried == [], "the lock order is broken somewhere: the database had to choose a victim"
     assert proof.faults() == []
     assert done["submit"] > CLIENTS and done["send_out"] and done["bill"] and done["take_back"], (done, refused)
+
+
+def test_orders_that_swap_their_products_never_wait_for_each_other_in_a_circle(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = steps.company(products=2, stock="1000", limit="1000000", modes=("term",) * CLIENTS)
+    retried: list[str] = []
+    monkeypatch.setattr(command, "retries", [retried.append])
+
+    def work(number: int) -> None:
+        with use_actor(clerk(company.branch, user_id=100 + number)):
+            first = (OrderLineInput(D(1), company.products[number % 2]),)
+            made = orders.submit_order(OrderInput(company.dealers[number], company.warehouses[0], first))
+            for turn in range(1, 7):
+                wanted = (OrderLineInput(D(1), company.products[(number + turn) % 2]),)
+                orders.change_order(made.id, OrderChange(wanted))
+
+    together(app, work)
+
+    assert retried == []
+    assert proof.faults() == []
 
 
 def small_orders(company: steps.Company, dealer_of: Callable[[int], int], lines: int = 2) -> Callable[[int], list[str]]:

@@ -7,7 +7,7 @@ part; what has left already stays in exposure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -98,9 +98,14 @@ def take(order: GateOrder, findings: Sequence[Finding]) -> list[Finding]:
     return [_shortage(order, short)]
 
 
-def give_back(order: GateOrder) -> None:
-    """Keep neither credit nor stock for the open part."""
+def give_back(order: GateOrder, moving: tuple[Iterable[int], Iterable[int]] | None = None) -> None:
+    """Keep neither credit nor stock for the open part.
+
+    ``moving``: (locations, products) whose balances the same transaction changes afterwards; locked together.
+    """
     credit.shift(order.payer_id, order.exposure(held=True) - order.before)
+    if moving is not None:
+        stock.lock_balances(*moving, held_by=("sales_order", order.id))
     if not order.fresh:
         stock.release("sales_order", order.id)
 
@@ -125,10 +130,13 @@ def _allowed_over(order: GateOrder) -> Decimal:
 
 def _take_stock(order: GateOrder) -> list[dict[str, Any]]:
     """Reserve the open part all or nothing; the shortages when it does not suffice."""
+    wanted = order.to_reserve()
     if not order.fresh:
+        products = {line.product_id for line in wanted}
+        stock.lock_balances((), products, warehouse_id=order.warehouse_id, held_by=("sales_order", order.id))
         stock.release("sales_order", order.id)
     try:
-        reserve(order.id, order.warehouse_id, order.unit_id, order.to_reserve())
+        reserve(order.id, order.warehouse_id, order.unit_id, wanted)
     except InsufficientStock as error:
         return list(error.details["shortages"])
     return []

@@ -225,7 +225,7 @@ def _note_signature(row: SalesOrder, shipment: Shipment, parts: Mapping[int, Sig
     missing = any(part.short + part.refused for part in parts.values())
     reopened = missing and reopen and row.state != "held"
     if reopened:
-        _hold_reopened(row, lines, before)
+        _hold_reopened(row, lines, before, shipments.places_of(shipment))
         state = "held"
     else:
         state = _move_on(row, lines, before)
@@ -239,7 +239,9 @@ def _signed_counters(part: SignedLine | None, reopen: bool) -> dict[str, Decimal
     return {"signed": part.signed, "short": missing, "cancelled": ZERO if reopen else missing}
 
 
-def _hold_reopened(row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any) -> None:
+def _hold_reopened(
+    row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any, moving: tuple[list[int], list[int]]
+) -> None:
     names = queries.products([line.product_id for line in lines])
     here = gate_order(row, lines, names, before)
     short = [
@@ -248,7 +250,7 @@ def _hold_reopened(row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any
         for line in lines
         if rules.line_of(line).open > 0
     ]  # fmt: skip
-    gate.give_back(here)
+    gate.give_back(here, moving)
     finding = rules.Finding("shortage", {"warehouse_id": row.warehouse_id, "reopened": True, "lines": short})
     gate.save_holds(here, [finding], None)
     outbox.record("order.recheck_due", KIND, row.id, row.unit_id, cause="shipment.signed")

@@ -85,10 +85,20 @@ ON CONFLICT DO NOTHING
 """
 )
 
+# Balances of products at places and in a warehouse (0: none), and those of what a document holds, in the order of keys.
 LOCK_BALANCES = text(
     """
-SELECT location_id, product_id, lot_id FROM stock_balance
-WHERE location_id = ANY(CAST(:locations AS bigint[])) AND product_id = ANY(CAST(:products AS bigint[]))
-ORDER BY location_id, product_id, lot_id FOR NO KEY UPDATE
+WITH places AS MATERIALIZED (
+  SELECT unnest(CAST(:locations AS bigint[])) AS id UNION SELECT id FROM location WHERE warehouse_id = :warehouse
+),
+wanted AS MATERIALIZED (
+  SELECT b.location_id, b.product_id, b.lot_id FROM stock_balance b
+  WHERE b.location_id IN (SELECT id FROM places) AND b.product_id = ANY(CAST(:products AS bigint[]))
+  UNION
+  SELECT location_id, product_id, lot_id FROM reservation
+  WHERE document_kind = :kind AND document_id = :id AND state = 'held'
+)
+SELECT b.location_id, b.product_id, b.lot_id FROM stock_balance b JOIN wanted USING (location_id, product_id, lot_id)
+ORDER BY b.location_id, b.product_id, b.lot_id FOR NO KEY UPDATE OF b
 """
 )
