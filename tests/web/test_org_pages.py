@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from branches.org import parameters, queries
 from branches.org.models import LegalEntity, Unit
-from sdm.auth.models import User
+from sdm.auth.models import User, UserRole
 from sdm.auth.queries import permissions_by_role
 from sdm.kernel.db import db
 from tests.factories import auth, org
@@ -157,12 +157,23 @@ def test_a_user_is_made_with_role_and_unit(admin: FlaskClient) -> None:
     assert user.must_change_password
 
 
+def test_a_role_without_a_unit_is_for_the_persons_own_unit(admin: FlaskClient) -> None:
+    branch, clerk = org.branch(), auth.role("clerk")
+    fields = {"login": "x2", "name": "X", "unit_id": branch.id, "password": auth.PASSWORD}
+
+    auth.post(admin, "/auth/users/new", {**fields, "role_ids": [clerk.id, ""], "unit_ids": ["", ""]})
+
+    user = db.session.query(User).filter_by(login="x2").one()
+    granted = db.session.query(UserRole).filter_by(user_id=user.id).one()
+    assert (granted.role_id, granted.unit_id) == (clerk.id, branch.id)
+
+
 def test_half_a_line_of_roles_is_refused(admin: FlaskClient) -> None:
     branch, clerk = org.branch(), auth.role("clerk")
     fields = {"login": "x1", "name": "X", "unit_id": branch.id, "password": auth.PASSWORD}
 
     answer = auth.post(
-        admin, "/auth/users/new", {**fields, "role_ids": [clerk.id, clerk.id], "unit_ids": ["", branch.id]}
+        admin, "/auth/users/new", {**fields, "role_ids": [clerk.id, ""], "unit_ids": [branch.id, branch.id]}
     )
 
     assert answer.status_code == 422
