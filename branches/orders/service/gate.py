@@ -7,7 +7,7 @@ part; what has left already stays in exposure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ from sdm.kernel.errors import InsufficientStock
 from sdm.kernel.money import ZERO
 
 ELSEWHERE_MAX = 3
+Places = tuple[Iterable[int], Iterable[int]]  # locations, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,14 @@ def take(order: GateOrder, findings: Sequence[Finding]) -> list[Finding]:
     return [_shortage(order, short)]
 
 
-def give_back(order: GateOrder, moving: tuple[Iterable[int], Iterable[int]] | None = None) -> None:
+def give_back(order: GateOrder, moving: Callable[[], Places] | None = None) -> None:
     """Keep neither credit nor stock for the open part.
 
-    ``moving``: (locations, products) whose balances the same transaction changes afterwards; locked together.
+    ``moving`` finds, after credit, the places whose balances the same transaction changes as well; locked together.
     """
     credit.shift(order.payer_id, order.exposure(held=True) - order.before)
     if moving is not None:
-        stock.lock_balances(*moving, held_by=("sales_order", order.id))
+        stock.lock_balances(*moving(), held_by=("sales_order", order.id))
     if not order.fresh:
         stock.release("sales_order", order.id)
 

@@ -7,7 +7,7 @@ its goods must be back in stock before they can be reserved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -225,7 +225,7 @@ def _note_signature(row: SalesOrder, shipment: Shipment, parts: Mapping[int, Sig
     missing = any(part.short + part.refused for part in parts.values())
     reopened = missing and reopen and row.state != "held"
     if reopened:
-        _hold_reopened(row, lines, before, shipments.places_of(shipment))
+        _hold_reopened(row, lines, before, lambda: shipments.places_of(shipment))
         state = "held"
     else:
         state = _move_on(row, lines, before)
@@ -240,7 +240,7 @@ def _signed_counters(part: SignedLine | None, reopen: bool) -> dict[str, Decimal
 
 
 def _hold_reopened(
-    row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any, moving: tuple[list[int], list[int]]
+    row: SalesOrder, lines: Sequence[SalesOrderLine], before: Any, moving: Callable[[], gate.Places]
 ) -> None:
     names = queries.products([line.product_id for line in lines])
     here = gate_order(row, lines, names, before)
