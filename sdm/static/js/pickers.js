@@ -38,10 +38,19 @@ function settings(select) {
     loadThrottle: 120,
     closeAfterSelect: select.closest(".menu") ? true : null,
     dropdownParent: select.closest(".menu") ? null : "body",
-    load: (text, done) => hits(select.dataset.pick, text).then(done, () => done([])),
+    load(text, done) {
+      const before = this.getValue();
+      const answer = (items) => {
+        done(items);
+        arrived(this, text, items, before);
+      };
+      hits(select.dataset.pick, text).then(answer, () => answer([]));
+    },
     score: () => () => 1,
     shouldLoad: () => true,
-    onType() {
+    onType(text) {
+      this.waiting = text !== "";
+      this.takeFirst = false;
       this.clearOptions((option) => this.items.includes(String(option.id)));
     },
     onChange() {
@@ -64,6 +73,24 @@ export async function attachPickers(root) {
   for (const select of waiting) if (!select.tomselect && select.isConnected) make(TomSelect, select);
 }
 
+/** Hits have come: Enter pressed before they did takes the first one; a choice made meanwhile stays closed. */
+function arrived(control, text, items, before) {
+  const single = control.settings.maxItems === 1;
+  if (control.waiting && text === control.inputValue()) {
+    control.waiting = false;
+    if (control.takeFirst && items.length) control.addItem(String(items[0].id));
+  }
+  if (single && control.getValue() && control.getValue() !== before) control.close();
+}
+
+/** Enter while hits are on their way: not lost, not given to a hit of what was typed before. */
+function rememberEnter(control, event) {
+  if (event.key !== "Enter" || !control.waiting) return;
+  event.preventDefault();
+  event.stopPropagation();
+  control.takeFirst = true;
+}
+
 /** A click on a picker that has the focus already leaves it there: what is typed next must arrive. */
 function open(control) {
   if (control.activeItems.length) control.clearActiveItems();
@@ -75,5 +102,6 @@ function make(TomSelect, select) {
   for (const option of select.options) if (option.value) option.dataset.data = JSON.stringify({ id: option.value, label: option.textContent });
   const control = new TomSelect(select, settings(select));
   control.hook("instead", "onClick", () => open(control));
+  control.wrapper.addEventListener("keydown", (event) => rememberEnter(control, event), true);
   if (select.autofocus && matchMedia("(min-width: 641px)").matches && (document.activeElement === document.body || document.activeElement === select)) control.focus();
 }
