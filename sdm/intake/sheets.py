@@ -11,7 +11,7 @@ from branches.org.models import Dealer, Unit
 from sdm.intake.models import ControlTotal
 from sdm.intake.service import control_totals
 from sdm.kernel.db import db
-from sdm.kernel.i18n import _l, translate
+from sdm.kernel.i18n import _l
 from sdm.kernel.permissions import Permission
 from sdm.kernel.sheets import Applied, Column, ImportSheet, RowFault, SheetRow, repeated, unknown, values_of
 
@@ -57,8 +57,8 @@ def _export() -> Iterable[Mapping[str, Any]]:
         }  # fmt: skip
 
 
-def _measures() -> list[tuple[str, str]]:
-    return [(code, translate(word)) for code, word in control_totals.MEASURES.items()]
+def _measures() -> list[tuple[str, Any]]:
+    return [(code, _l(word)) for code, word in control_totals.MEASURES.items()]
 
 
 SHEETS = (
